@@ -1,0 +1,68 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target: Swift 6 mode, no warning passes, each unsafe step says so, imports and existentials are explicit.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+}
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "gatehouse",
+    products: [.executable(name: "gatehouse", targets: ["gatehouse"])],
+    dependencies: [
+        // Commands, their help and their usage errors: outside the proxy path, a kept library beats our own.
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        // The operator's log on stderr, with levels and metadata.
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        // SQLite with migrations, WAL and typed rows for the embedded store.
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+
+        module("Observability", ["CLinux", log]),
+        module("Transport", ["CLinux", "COpenSSL", "Observability"]),
+        module("HTTP", ["Transport"]),
+        module("JOSE", ["COpenSSL"]),
+        module("Configuration", ["JOSE", "HTTP", "Transport", "CLinux"]),
+        module("Policy", ["Configuration", "JOSE", "HTTP"]),
+        module("Identity", ["Policy", "Configuration", "JOSE", "HTTP", "Observability"]),
+        module("Stores", ["Identity", "CLinux", sqlite]),
+        module(
+            "Gateway",
+            ["Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability", "CLinux", log]),
+        .executableTarget(
+            name: "gatehouse",
+            dependencies: [
+                "Gateway", "Stores", "Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability",
+                "CNghttp2", "COpenSSL", "CLinux", log, arguments,
+            ],
+            swiftSettings: strict),
+
+        tests(of: "Observability"), tests(of: "Transport", ["CLinux", "COpenSSL"]), tests(of: "HTTP", ["Transport"]),
+        tests(of: "JOSE"), tests(of: "Configuration", ["JOSE", "HTTP"]),
+        tests(of: "Policy", ["Configuration", "JOSE", "HTTP"]), tests(of: "Identity", ["Policy", "JOSE"]),
+        tests(of: "Stores", ["Identity", "CLinux"]),
+        tests(of: "Gateway", ["Configuration", "Policy", "HTTP", "Transport", "Observability"]),
+    ]
+)

@@ -1,0 +1,3 @@
+import CNghttp2
+import COpenSSL
+print("gatehouse")
