@@ -1,5 +1,8 @@
 // What Swift's Glibc module lacks: calls that are not in it, and macros as functions.
 #pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -40,3 +43,6 @@ static inline int64_t clinux_realtime_nanoseconds(void) {
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+// A non-blocking, close-on-exec connection; declared here since accept4 is a GNU name.
+int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);

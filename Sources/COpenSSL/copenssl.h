@@ -19,6 +19,11 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+// Options that OpenSSL defines through a macro that Swift cannot read.
+static const uint64_t copenssl_server_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF;
+static const uint64_t copenssl_client_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+
 static inline long copenssl_context_set_mode(SSL_CTX *context, long mode) { return SSL_CTX_set_mode(context, mode); }
 static inline int copenssl_context_set_min_version(SSL_CTX *context, int version) {
     return SSL_CTX_set_min_proto_version(context, version);
@@ -27,8 +32,8 @@ static inline long copenssl_context_set_session_cache_mode(SSL_CTX *context, lon
     return SSL_CTX_set_session_cache_mode(context, mode);
 }
 static inline void copenssl_context_set_read_ahead(SSL_CTX *context, int on) { SSL_CTX_set_read_ahead(context, on); }
-static inline void copenssl_context_set_groups(SSL_CTX *context, const char *groups) {
-    SSL_CTX_set1_groups_list(context, groups);
+static inline int copenssl_context_set_groups(SSL_CTX *context, const char *groups) {
+    return (int)SSL_CTX_set1_groups_list(context, groups);
 }
 static inline long copenssl_set_server_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }
 static inline long copenssl_context_add_chain_certificate(SSL_CTX *context, X509 *certificate) {

@@ -1,0 +1,40 @@
+/// What a shard watches: a descriptor and who is told about it. Subclasses are connections and listeners.
+///
+/// Invariant: confined to its shard's queue from `Shard.add` to `Shard.remove`.
+open class Channel {
+    /// The place in the shard's table; -1 while it is not watched.
+    final var slot = -1
+    /// The descriptor that is watched.
+    final var watched: Int32 = -1
+    /// What the shard waits for now.
+    public final internal(set) var interest: Readiness = []
+
+    /// A channel that is not watched yet.
+    public init() {}
+
+    /// The descriptor is ready. Called on the shard's queue.
+    open func ready(_ readiness: Readiness) {}
+
+    /// A timer of this channel is due.
+    open func timerFired(_ timer: ShardTimer) {}
+}
+
+/// What a descriptor is ready for, or what is waited for; the values are epoll's.
+public struct Readiness: OptionSet, Sendable {
+    /// epoll's bits.
+    public let rawValue: UInt32
+    /// The bits as a set.
+    @inline(__always) public init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// EPOLLIN.
+    public static let readable = Readiness(rawValue: 0x001)
+    /// EPOLLOUT.
+    public static let writable = Readiness(rawValue: 0x004)
+    /// EPOLLERR.
+    public static let failed = Readiness(rawValue: 0x008)
+    /// EPOLLHUP: both sides are closed.
+    public static let hungUp = Readiness(rawValue: 0x010)
+    /// EPOLLRDHUP: the peer will not send more.
+    public static let peerClosed = Readiness(rawValue: 0x2000)
+    /// EPOLLEXCLUSIVE: of several shards that watch one socket, one is woken.
+    public static let exclusive = Readiness(rawValue: 1 << 28)
+}

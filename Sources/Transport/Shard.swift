@@ -1,0 +1,205 @@
+import CLinux
+public import Dispatch
+import Glibc
+
+/// An event loop: one serial queue, one epoll set, its channels and their timers.
+///
+/// Everything in it is confined to `queue`; that is why it may be `Sendable` although nothing is locked. One
+/// `DispatchSource` watches the epoll descriptor. Its handler drains what is ready, lingers `lingerMilliseconds` for more,
+/// and returns after `roundsPerTurn` rounds at the latest, so that blocks posted to the queue get their turn.
+@safe
+public final class Shard: @unchecked Sendable {
+    /// Which shard it is, from 0.
+    public let index: Int
+    /// The serial queue that owns everything here.
+    public let queue: DispatchQueue
+    /// The present, read once for each batch of events.
+    public private(set) var now: MonotonicTime
+    /// Buffers that wait for their next use.
+    public let buffers = BufferPool()
+
+    private static let eventsPerRound: Int32 = 256
+    private static let roundsPerTurn = 128
+    private static let lingerMilliseconds: Int32 = 1
+
+    private let epoll: Int32
+    private let events: UnsafeMutablePointer<epoll_event>
+    private var source: (any DispatchSourceRead)?
+    private var tickSource: (any DispatchSourceTimer)?
+    private var isTicking = false
+    private var wheel: TimerWheel
+    private var channels: [Channel?] = []
+    private var generations: [UInt32] = []
+    private var freeSlots: [Int] = []
+    private var deferred: [() -> Void] = []
+
+    /// A shard that runs once `start` is called.
+    public init(index: Int) throws(SocketError) {
+        self.index = index
+        queue = DispatchQueue(label: "gatehouse.shard.\(index)", qos: .userInitiated)
+        let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard descriptor >= 0 else { throw SocketError("epoll_create") }
+        epoll = descriptor
+        now = .now()
+        wheel = TimerWheel(now: now)
+        unsafe events = .allocate(capacity: Int(Self.eventsPerRound))
+    }
+
+    deinit {
+        close(epoll)
+        unsafe events.deallocate()
+    }
+
+    /// Begins to serve.
+    public func start() {
+        let source = DispatchSource.makeReadSource(fileDescriptor: epoll, queue: queue)
+        source.setEventHandler { [unowned self] in turn() }
+        self.source = source
+        let tick = DispatchSource.makeTimerSource(queue: queue)
+        tick.setEventHandler { [unowned self] in
+            now = .now()
+            fireTimers()
+        }
+        tickSource = tick
+        source.resume()
+    }
+
+    /// Ends the loop. Called on the queue, when every channel is gone.
+    public func stop() {
+        source?.cancel()
+        if let tickSource, !isTicking { tickSource.resume() }
+        tickSource?.cancel()
+    }
+
+    /// Runs `work` on the shard, later.
+    public func post(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+
+    /// Runs `work` after the events at hand, still in this turn. For what must not happen inside a callback.
+    public func later(_ work: @escaping () -> Void) { deferred.append(work) }
+
+    private func turn() {
+        var rounds = 0
+        var timeout: Int32 = 0
+        while rounds < Self.roundsPerTurn {
+            let count = unsafe epoll_wait(epoll, events, Self.eventsPerRound, timeout)
+            now = .now()
+            if count <= 0 {
+                if timeout != 0 { break }
+                timeout = Self.lingerMilliseconds
+                continue
+            }
+            deliver(Int(count))
+            if now >= wheel.nextTick { fireTimers() }
+            timeout = Self.lingerMilliseconds
+            rounds += 1
+        }
+    }
+
+    private func deliver(_ count: Int) {
+        for index in 0..<count {
+            let event = unsafe events[index]
+            let slot = unsafe Int(truncatingIfNeeded: event.data.u64 & 0xffff_ffff)
+            let generation = unsafe UInt32(truncatingIfNeeded: event.data.u64 >> 32)
+            // An event of this batch may be for a channel that an earlier one closed.
+            guard generations[slot] == generation, let channel = channels[slot] else { continue }
+            unsafe channel.ready(Readiness(rawValue: event.events))
+        }
+        if !deferred.isEmpty { runDeferred() }
+    }
+
+    private func runDeferred() {
+        while !deferred.isEmpty {
+            let work = deferred
+            deferred.removeAll(keepingCapacity: true)
+            for item in work { item() }
+        }
+    }
+
+    // MARK: Channels
+
+    /// Watches `descriptor` for `channel`; false when the kernel refuses.
+    @discardableResult
+    public func add(_ channel: Channel, descriptor: Int32, interest: Readiness) -> Bool {
+        dispatchPrecondition(condition: .onQueue(queue))
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = channels.count
+            channels.append(nil)
+            generations.append(0)
+        }
+        let data = UInt64(generations[slot]) << 32 | UInt64(slot)
+        guard clinux_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, interest.rawValue, data) == 0 else {
+            freeSlots.append(slot)
+            return false
+        }
+        channels[slot] = channel
+        channel.slot = slot
+        channel.watched = descriptor
+        channel.interest = interest
+        return true
+    }
+
+    /// Changes what is waited for. Costs nothing when that is the same.
+    @inline(__always)
+    public func setInterest(_ interest: Readiness, of channel: Channel) {
+        if channel.interest != interest { changeInterest(interest, of: channel) }
+    }
+
+    @inline(never)
+    private func changeInterest(_ interest: Readiness, of channel: Channel) {
+        guard channel.slot >= 0 else { return }
+        channel.interest = interest
+        let data = UInt64(generations[channel.slot]) << 32 | UInt64(channel.slot)
+        _ = clinux_epoll_control(epoll, EPOLL_CTL_MOD, channel.watched, interest.rawValue, data)
+    }
+
+    /// Stops to watch. Called before the descriptor is closed.
+    public func remove(_ channel: Channel) {
+        guard channel.slot >= 0 else { return }
+        _ = clinux_epoll_control(epoll, EPOLL_CTL_DEL, channel.watched, 0, 0)
+        generations[channel.slot] &+= 1
+        channels[channel.slot] = nil
+        freeSlots.append(channel.slot)
+        channel.slot = -1
+        channel.interest = []
+    }
+
+    /// The channels that are watched now.
+    public var watchedChannels: [Channel] { channels.compactMap { $0 } }
+
+    // MARK: Timers
+
+    /// Sets `timer` to fire `nanoseconds` from now.
+    @inline(__always)
+    public func set(_ timer: ShardTimer, after nanoseconds: Int64) {
+        wheel.set(timer, to: now.advanced(byNanoseconds: nanoseconds))
+        if !isTicking { startTicking() }
+    }
+
+    /// Forgets a deadline.
+    @inline(__always)
+    public func clear(_ timer: ShardTimer) { wheel.clear(timer) }
+
+    /// Forgets a timer for good.
+    public func remove(_ timer: ShardTimer) { wheel.remove(timer) }
+
+    private func startTicking() {
+        guard let tickSource else { return }
+        isTicking = true
+        let interval = Int(TimerWheel.tickNanoseconds)
+        tickSource.schedule(
+            deadline: .now() + .nanoseconds(interval), repeating: .nanoseconds(interval), leeway: .milliseconds(5))
+        tickSource.resume()
+    }
+
+    private func fireTimers() {
+        for timer in wheel.advance(to: now) { timer.channel.timerFired(timer) }
+        if !deferred.isEmpty { runDeferred() }
+        if wheel.count == 0, isTicking {
+            isTicking = false
+            tickSource?.suspend()
+        }
+    }
+}

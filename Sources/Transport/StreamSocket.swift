@@ -1,0 +1,89 @@
+import CLinux
+import Glibc
+
+/// One connected byte stream: a non-blocking socket, with TLS or without.
+///
+/// Invariant: owns `descriptor` until `close`, which happens once; used on its shard's queue only.
+public final class StreamSocket {
+    /// The socket; -1 once closed.
+    public private(set) var descriptor: Int32
+    /// The TLS layer, where there is one.
+    public private(set) var tls: TLSSession?
+
+    /// Takes over a connected or connecting socket.
+    public init(descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { closeDescriptor() }
+
+    /// Puts a TLS server on top; false when memory is out.
+    public func startTLS(server context: TLSServerContext) -> Bool {
+        tls = TLSSession(server: context, descriptor: descriptor)
+        return tls != nil
+    }
+
+    /// Puts a TLS client on top; false when the name cannot be checked.
+    public func startTLS(client context: TLSClientContext, serverName: String) -> Bool {
+        tls = TLSSession(client: context, descriptor: descriptor, serverName: serverName)
+        return tls != nil
+    }
+
+    /// Reads what one call gives, at least `limit` bytes of room, into `buffer`.
+    @inline(__always)
+    public func read(into buffer: ByteBuffer, limit: Int) -> TransferOutcome {
+        if let tls { return tls.read(into: buffer, limit: limit) }
+        let got = unsafe buffer.fill(limit) { place, room in unsafe recv(descriptor, place, room, 0) }
+        if got > 0 { return .bytes(got) }
+        if got == 0 { return .ended }
+        return clinux_errno() == EAGAIN || clinux_errno() == EINTR ? .needsReadable : .failed
+    }
+
+    /// Bytes wait inside the TLS layer that the socket will not announce again.
+    @inline(__always)
+    public var hasPending: Bool { tls?.hasPending ?? false }
+
+    /// Sends what the socket takes.
+    @inline(__always)
+    public func write(_ bytes: Span<UInt8>) -> TransferOutcome {
+        if let tls { return tls.write(bytes) }
+        let sent = unsafe bytes.withUnsafeBufferPointer {
+            unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+        if sent >= 0 { return .bytes(sent) }
+        return clinux_errno() == EAGAIN || clinux_errno() == EINTR ? .needsWritable : .failed
+    }
+
+    /// The result of a non-blocking `connect`: 0 or an error number.
+    public func takeError() -> Int32 {
+        var error: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let result = unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
+        return result == 0 ? error : clinux_errno()
+    }
+
+    /// Ends our side: TLS says `close_notify`, the kernel sends FIN; the peer may still send.
+    public func shutDownWriting() {
+        tls?.sendCloseNotify()
+        if descriptor >= 0 { shutdown(descriptor, Int32(SHUT_WR)) }
+    }
+
+    /// Closes the socket in order.
+    public func close() {
+        tls?.sendCloseNotify()
+        closeDescriptor()
+    }
+
+    /// Closes the socket so that the peer sees a reset, never a regular end.
+    public func reset() {
+        if descriptor >= 0 {
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+        }
+        closeDescriptor()
+    }
+
+    private func closeDescriptor() {
+        guard descriptor >= 0 else { return }
+        Glibc.close(descriptor)
+        descriptor = -1
+    }
+}

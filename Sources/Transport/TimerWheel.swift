@@ -1,0 +1,110 @@
+/// A deadline of a channel. Moving it later is one store: the wheel notices when the old place comes round.
+///
+/// Invariant: confined to its shard's queue. Linked into at most one slot of the wheel. `remove` is called before the
+/// channel goes away, so that `channel` is alive while the timer is linked.
+public final class ShardTimer {
+    /// When the channel is told; `.distantFuture` for never.
+    public fileprivate(set) var deadline = MonotonicTime.distantFuture
+    /// Who is told.
+    unowned let channel: Channel
+    fileprivate var next: ShardTimer?
+    fileprivate unowned(unsafe) var previous: ShardTimer?
+    fileprivate var linkedTick: Int64 = -1
+
+    /// A timer that is not set.
+    public init(channel: Channel) { self.channel = channel }
+
+    /// A deadline is set.
+    public var isSet: Bool { deadline != .distantFuture }
+}
+
+/// Timers hashed by their tick. Setting, moving and clearing are O(1); a tick looks at one slot.
+///
+/// Deadlines are met to within one tick, never early. A deadline farther than the wheel's span is linked at its end and
+/// linked anew from there.
+struct TimerWheel {
+    /// The grain of every time-out.
+    static let tickNanoseconds: Int64 = 20_000_000
+    /// Ticks that the wheel spans: 10.24 s.
+    static let slotCount = 512
+
+    private var slots = [ShardTimer?](repeating: nil, count: slotCount)
+    private var currentTick: Int64
+    /// Timers that are linked.
+    private(set) var count = 0
+
+    init(now: MonotonicTime) { currentTick = now.nanoseconds / Self.tickNanoseconds }
+
+    /// When the next tick is due.
+    var nextTick: MonotonicTime { MonotonicTime(nanoseconds: (currentTick + 1) * Self.tickNanoseconds) }
+
+    @inline(__always)
+    mutating func set(_ timer: ShardTimer, to deadline: MonotonicTime) {
+        timer.deadline = deadline
+        // The tick behind the deadline: never early.
+        let tick = deadline.nanoseconds / Self.tickNanoseconds + 1
+        if timer.linkedTick >= 0 && timer.linkedTick <= tick { return }
+        if deadline == .distantFuture { return }
+        relink(timer, at: tick)
+    }
+
+    /// Forgets the deadline; the place in the wheel is given up when it comes round.
+    @inline(__always)
+    mutating func clear(_ timer: ShardTimer) { timer.deadline = .distantFuture }
+
+    /// Forgets the timer altogether.
+    mutating func remove(_ timer: ShardTimer) {
+        timer.deadline = .distantFuture
+        unlink(timer)
+    }
+
+    private mutating func relink(_ timer: ShardTimer, at tick: Int64) {
+        unlink(timer)
+        let place = min(max(tick, currentTick + 1), currentTick + Int64(Self.slotCount) - 1)
+        let slot = Int(place % Int64(Self.slotCount))
+        timer.linkedTick = place
+        timer.next = slots[slot]
+        unsafe slots[slot]?.previous = timer
+        slots[slot] = timer
+        count += 1
+    }
+
+    private mutating func unlink(_ timer: ShardTimer) {
+        guard timer.linkedTick >= 0 else { return }
+        let slot = Int(timer.linkedTick % Int64(Self.slotCount))
+        let next = timer.next
+        if let previous = unsafe timer.previous {
+            previous.next = next
+        } else {
+            slots[slot] = next
+        }
+        unsafe next?.previous = unsafe timer.previous
+        timer.next = nil
+        unsafe timer.previous = nil
+        timer.linkedTick = -1
+        count -= 1
+    }
+
+    /// Moves on to `now` and gives back the timers that are due.
+    mutating func advance(to now: MonotonicTime) -> [ShardTimer] {
+        let tick = now.nanoseconds / Self.tickNanoseconds
+        guard tick > currentTick else { return [] }
+        var due: [ShardTimer] = []
+        let first = max(currentTick + 1, tick - Int64(Self.slotCount) + 1)
+        currentTick = tick
+        for passed in first...tick {
+            var timer = slots[Int(passed % Int64(Self.slotCount))]
+            while let linked = timer {
+                timer = linked.next
+                unlink(linked)
+                if linked.deadline <= now {
+                    linked.deadline = .distantFuture
+                    due.append(linked)
+                } else if linked.isSet {
+                    relink(linked, at: linked.deadline.nanoseconds / Self.tickNanoseconds + 1)
+                }
+            }
+        }
+        return due
+    }
+}
