@@ -20,7 +20,7 @@ public struct TLSError: Error, Sendable, Equatable {
 /// The lowest protocol version that a listener speaks.
 public enum TLSVersion: Sendable, Hashable {
     /// RFC 5246, with AEAD suites only.
-    case v1_2
+    case v12
     /// RFC 8446.
-    case v1_3
+    case v13
 }

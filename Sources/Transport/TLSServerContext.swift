@@ -38,14 +38,14 @@ public final class TLSServerContext: @unchecked Sendable {
     }
 
     deinit {
-        for unsafe unsafecontext in unsafe contexts { unsafe SSL_CTX_free(context) }
+        unsafe contexts.forEach { unsafe SSL_CTX_free($0) }
     }
 
     /// The context a handshake begins with.
     var initial: OpaquePointer { unsafe contexts[0] }
 
     private static func configure(_ context: OpaquePointer, _ minimumVersion: TLSVersion) throws(TLSError) {
-        let version = minimumVersion == .v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION
+        let version = minimumVersion == .v13 ? TLS1_3_VERSION : TLS1_2_VERSION
         unsafe SSL_CTX_set_options(context, copenssl_server_options)
         let mode = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS
         unsafe copenssl_context_set_mode(context, Int(mode))
