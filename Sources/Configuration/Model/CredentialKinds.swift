@@ -1,0 +1,18 @@
+/// What a route accepts.
+public struct CredentialKinds: OptionSet, Sendable, Hashable {
+    /// The bits.
+    public let rawValue: UInt8
+
+    /// A set of kinds.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// A JWT that a `jwt` block verifies.
+    public static let jwt = CredentialKinds(rawValue: 1)
+    /// An API key of the store.
+    public static let apiKey = CredentialKinds(rawValue: 2)
+
+    /// The words of `accept`, in a fixed order: `["jwt", "api_key"]`.
+    public var names: [String] {
+        (contains(.jwt) ? ["jwt"] : []) + (contains(.apiKey) ? ["api_key"] : [])
+    }
+}

@@ -1,0 +1,5 @@
+/// Where keys, and later users and sessions, are kept.
+public enum StoreLocation: Sendable, Hashable {
+    /// A SQLite file; the path is resolved against the folder of the configuration file that names it.
+    case sqlite(path: String)
+}
