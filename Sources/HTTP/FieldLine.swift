@@ -1,0 +1,84 @@
+/// What became of a line of a head.
+enum LineOutcome {
+    /// A field, and where the next line begins.
+    case field(Field, next: Int)
+    /// The empty line that ends the head, and where the body begins.
+    case end(next: Int)
+    /// The line's end has not come yet.
+    case incomplete
+    case malformed(StaticString)
+}
+
+/// A field line under RFC 9112 §5, without the leniencies that it grants: no folding (§5.2), no bare CR or LF (§2.2),
+/// no blank before the colon (§5.1). The outcome depends on the bytes alone, not on how many of them came at once.
+enum FieldLine {
+    @inline(__always)
+    static func parse(_ bytes: Span<UInt8>, from start: Int, names: FieldNameTable) -> LineOutcome {
+        let colon = ByteScan.firstNameEnd(bytes, from: start)
+        guard colon < bytes.count else { return .incomplete }
+        guard bytes[colon] == 0x3a, colon > start else { return withoutName(bytes, from: start, stop: colon) }
+        let count = colon &- start
+        var id = names.find(NameKey(bytes, from: start, count: count), count: count)
+        var isAlias = false
+        if id == .other {
+            guard let alias = unknown(bytes, from: start, count: count, names: names) else {
+                return .malformed("invalid byte in a field name")
+            }
+            id = alias
+            isAlias = alias != .other
+        }
+
+        var valueStart = colon &+ 1
+        while valueStart < bytes.count, FieldSyntax.isBlank(bytes[valueStart]) { valueStart &+= 1 }
+        var stop = ByteScan.firstControl(bytes, from: valueStart)
+        while stop < bytes.count, bytes[stop] == 0x09 { stop = ByteScan.firstControl(bytes, from: stop &+ 1) }
+        guard stop < bytes.count else { return .incomplete }
+        guard bytes[stop] == 0x0d else {
+            return .malformed(bytes[stop] == 0x0a ? "bare line feed" : "control byte in a field value")
+        }
+        guard stop &+ 1 < bytes.count else { return .incomplete }
+        guard bytes[stop &+ 1] == 0x0a else { return .malformed("bare carriage return") }
+        var valueEnd = stop
+        while valueEnd > valueStart, FieldSyntax.isBlank(bytes[valueEnd &- 1]) { valueEnd &-= 1 }
+        let field = Field(
+            name: ByteRange(start: start, count: count), value: ByteRange(from: valueStart, to: valueEnd),
+            line: ByteRange(from: start, to: stop &+ 2), id: id, isAlias: isAlias)
+        return .field(field, next: stop &+ 2)
+    }
+
+    /// The end of the head, or a line that does not begin with a name and a colon.
+    @inline(never)
+    private static func withoutName(_ bytes: Span<UInt8>, from start: Int, stop: Int) -> LineOutcome {
+        switch bytes[stop] {
+        case 0x0d where stop &+ 1 == bytes.count: return .incomplete
+        case 0x0d where bytes[stop &+ 1] != 0x0a: return .malformed("bare carriage return")
+        case 0x0d where stop == start: return .end(next: stop &+ 2)
+        case 0x0d: return .malformed("field line without a colon")
+        case 0x0a: return .malformed("bare line feed")
+        case 0x20 where stop == start, 0x09 where stop == start: return .malformed("folded or indented field line")
+        case 0x20, 0x09: return .malformed("blank in a field name")
+        case 0x3a: return .malformed("empty field name")
+        default: return .malformed("invalid byte in a field name")
+        }
+    }
+
+    /// Checks a name that is not known: nil if it is no token, the known name that it is an alias of, or `.other`.
+    @inline(__always)
+    private static func unknown(_ bytes: Span<UInt8>, from start: Int, count: Int, names: FieldNameTable) -> FieldName?
+    {
+        var separators = false
+        for place in start..<(start &+ count) {
+            let byte = bytes[place]
+            if FieldSyntax.isAlphanumeric(byte) || byte == UInt8(ascii: "-") { continue }
+            guard FieldSyntax.isTokenByte(byte) else { return nil }
+            separators = true
+        }
+        return separators ? alias(bytes, from: start, count: count, names: names) : .other
+    }
+
+    @inline(never)
+    private static func alias(_ bytes: Span<UInt8>, from start: Int, count: Int, names: FieldNameTable) -> FieldName {
+        let id = names.find(NameKey(aliasOf: bytes, from: start, count: count), count: count)
+        return id.hasAliases ? id : .other
+    }
+}

@@ -1,0 +1,15 @@
+extension Refusal {
+    /// The `grpc-status` of a refused gRPC call (contract.md "Refusals"; for the statuses that it does not list, the
+    /// nearest meaning in gRPC's own list of codes).
+    public var grpcStatus: Int {
+        switch status {
+        case 401: 16  // UNAUTHENTICATED
+        case 403: 7  // PERMISSION_DENIED
+        case 404, 405: 12  // UNIMPLEMENTED
+        case 408, 504: 4  // DEADLINE_EXCEEDED
+        case 413, 414, 429, 431: 8  // RESOURCE_EXHAUSTED
+        case 421, 502, 503: 14  // UNAVAILABLE
+        default: 13  // INTERNAL
+        }
+    }
+}

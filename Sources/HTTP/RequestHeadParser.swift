@@ -1,0 +1,87 @@
+/// Reads HTTP/1.1 request heads (RFC 9112 §3, §5) without the leniencies that the RFC permits: what two servers could
+/// read in two ways is refused.
+///
+/// Incremental: call it again with the same bytes and more behind them; it goes on at the last line that was not whole.
+/// The outcome depends on the bytes alone, not on how they were cut. After `.complete` or `.failed` it stands at the
+/// beginning of a new head.
+public struct RequestHeadParser: Sendable {
+    /// The bounds it holds.
+    public let limits: HeadLimits
+    var isInFields = false
+    /// Where the line begins that is not whole yet.
+    var position = 0
+    /// Up to here that line is known to have no line feed.
+    var scanned = 0
+    var seen: SeenFields = []
+    var connection = ConnectionOptions()
+
+    /// A parser for one connection.
+    public init(limits: HeadLimits) {
+        self.limits = limits
+    }
+
+    /// Begins a new head.
+    public mutating func reset() {
+        isInFields = false
+        position = 0
+        scanned = 0
+        seen = []
+        connection = ConnectionOptions()
+    }
+
+    /// Reads on. `bytes` begins with the head's first byte; what follows the head is left alone.
+    public mutating func parse(_ bytes: Span<UInt8>, into head: inout RequestHead) -> HeadProgress {
+        // Nothing behind the limit is looked at, so a longer head is refused whether or not it is whole.
+        let window = bytes.extracting(first: min(bytes.count, limits.head))
+        var progress = advance(window, &head)
+        if progress == .incomplete {
+            if window.count < limits.head { return .incomplete }
+            progress = .failed(.headTooLarge(limit: limits.head))
+        }
+        reset()
+        return progress
+    }
+
+    private mutating func advance(_ bytes: Span<UInt8>, _ head: inout RequestHead) -> HeadProgress {
+        if !isInFields {
+            head.reset()
+            switch RequestLine.parse(bytes, from: RequestLine.start(bytes), limits: limits, into: &head) {
+            case .incomplete: return .incomplete
+            case .failed(let error): return .failed(error)
+            case .line(let next): position = next
+            }
+            isInFields = true
+            scanned = position
+        }
+        // A line that trickles in is not parsed anew for each of its bytes.
+        if scanned > position {
+            scanned = ByteScan.firstLineFeed(bytes, from: scanned)
+            if scanned == bytes.count, limits.fields > head.fields.count { return .incomplete }
+        }
+        let names = FieldNameTable.shared
+        while true {
+            switch FieldLine.parse(bytes, from: position, names: names) {
+            case .field(let field, let next):
+                guard head.fields.count < limits.fields else { return .failed(.tooManyFields(limit: limits.fields)) }
+                head.fields.append(field)
+                position = next
+                if field.id != .other, !field.isAlias, let error = note(field, bytes, &head) { return .failed(error) }
+            case .end(let next):
+                head.length = next
+                if let error = finish(bytes, &head) { return .failed(error) }
+                return .complete
+            case .incomplete:
+                scanned = bytes.count
+                return isBeyondFieldLimit(bytes, head) ? .failed(.tooManyFields(limit: limits.fields)) : .incomplete
+            case .malformed(let reason):
+                if isBeyondFieldLimit(bytes, head) { return .failed(.tooManyFields(limit: limits.fields)) }
+                return .failed(.malformed(reason))
+            }
+        }
+    }
+
+    /// One more line has begun than the limit allows.
+    private func isBeyondFieldLimit(_ bytes: Span<UInt8>, _ head: RequestHead) -> Bool {
+        head.fields.count >= limits.fields && position < bytes.count && bytes[position] != 0x0d
+    }
+}
