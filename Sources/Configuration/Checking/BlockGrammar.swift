@@ -1,0 +1,125 @@
+/// The directives that a block may hold.
+struct BlockGrammar: Sendable {
+    /// `route`; empty at the top level.
+    let title: String
+    let rules: [DirectiveRule]
+    /// What people write for something that has another name here.
+    var otherNames: [String: String] = [:]
+
+    func rule(_ name: String) -> DirectiveRule? { rules.first { $0.name == name } }
+
+    /// ` in route`, ` at the top level`
+    var location: String { title.isEmpty ? " at the top level" : " in \(title)" }
+
+    static let all = [top, tls, jwt, upstream, host, route]
+
+    static let top = BlockGrammar(
+        title: "",
+        rules: [
+            .line("workers", "auto"),
+            .line("drain_timeout", "30s"),
+            .line("access_log", "stdout json", 1...2),
+            .line("trusted_proxies", "10.0.0.0/8 …", 1...1024),
+            .line("listen", "0.0.0.0:8443 tls", 2...3, repeatable: true),
+            .line("admin", "127.0.0.1:9901"),
+            .line("store", "sqlite:data/gatehouse.db"),
+            .line("revocation_lag", "1s"),
+            .line("allow_insecure", "on"),
+            .line("user", "NAME"),
+            .line("realm", "\"gatehouse\""),
+            .line("key_prefix", "rk_"),
+            .line("max_head", "32k"),
+            .line("max_fields", "100"),
+            .line("max_target", "8k"),
+            .line("max_token", "16k"),
+            .line("max_body", "10m"),
+            .line("max_chunk_extensions", "256"),
+            .line("max_connections", "10000"),
+            .line("head_timeout", "10s"),
+            .line("body_min_rate", "500 20s", 2...2),
+            .line("handshake_timeout", "10s"),
+            .line("keepalive_timeout", "75s"),
+            .line("write_timeout", "30s"),
+            .block("tls", "", 0...0),
+            .block("jwt", "NAME", repeatable: true),
+            .block("upstream", "NAME", repeatable: true),
+            .block("host", "api.example.com", repeatable: true),
+            .block("route", "[METHOD …] /path/", 1...40, repeatable: true),
+            .later("identity", instead: "accept the tokens of another issuer with a 'jwt NAME { … }' block"),
+            .later("api_keys", instead: "'key_prefix rk_;' sets the prefix, 'gatehouse keys' manages keys"),
+            .later("introspection"),
+            .later("resource"),
+            .later("console"),
+        ],
+        otherNames: ["server": "upstream", "location": "route", "proxy_pass": "route", "error_log": "access_log"])
+
+    static let tls = BlockGrammar(
+        title: "tls",
+        rules: [
+            .line("certificate", "cert.pem file:key.pem", 2...2, repeatable: true),
+            .line("min_version", "1.2"),
+            .line("client_ca", "clients.pem optional", 2...2),
+        ],
+        otherNames: ["key": "certificate", "certificate_key": "certificate", "protocols": "min_version"])
+
+    static let jwt = BlockGrammar(
+        title: "jwt",
+        rules: [
+            .line("issuer", "https://login.example.com"),
+            .line("audience", "agents", 1...32),
+            .line("algorithms", "RS256 ES256", 1...16),
+            .line("keys", "jwks:file.json | pem:public.pem | secret file:hs256.key", 1...9),
+            .line("user_id_claim", "user_id sub", 1...8),
+            .line("require", "token_type access", 2...64, repeatable: true),
+            .line("leeway", "30s"),
+            .later("discover", instead: "name 'issuer' and 'keys jwks:file.json' instead"),
+            .later("refresh"),
+            .later("stale"),
+        ],
+        otherNames: ["secret": "keys", "jwks": "keys", "alg": "algorithms", "aud": "audience", "iss": "issuer"])
+
+    static let upstream = BlockGrammar(
+        title: "upstream",
+        rules: [
+            .line("server", "127.0.0.1:9000 weight=1", 1...3, repeatable: true),
+            .line("balance", "least_request", 1...2),
+            .line("health_check", "GET /healthz every 5s", 4...4),
+            .line("connect_timeout", "2s"),
+            .line("response_timeout", "60s"),
+            .line("idle_timeout", "5m"),
+            .line("keepalive", "64"),
+            .line("fail_limit", "5"),
+            .line("eject_time", "10s"),
+            .line("tls", "on"),
+            .line("ca", "ca.pem"),
+            .line("tls_name", "api.internal"),
+        ])
+
+    static let host = BlockGrammar(
+        title: "host", rules: [.block("route", "[METHOD …] /path/", 1...40, repeatable: true)])
+
+    static let route = BlockGrammar(
+        title: "route",
+        rules: [
+            .line("accept", "jwt api_key", 1...4),
+            .line("agent", "{agent_id}"),
+            .line("require", "scope query", 2...64, repeatable: true),
+            .line("max_body", "1m"),
+            .line("forward_credential", "off"),
+            .line("websocket", "off"),
+            .line("upstream", "NAME"),
+            .later("rate_limit"),
+            .later("quota"),
+            .later("inject"),
+            .later("cors"),
+            .later("accept_query"),
+            .later("stream_keepalive"),
+            .later("stream_grace"),
+            .later("revokes"),
+        ],
+        otherNames: [
+            "scope": "require", "scopes": "require", "role": "require", "roles": "require", "claim": "require",
+            "claims": "require", "permission": "require", "auth": "accept", "allow": "accept", "proxy_pass": "upstream",
+            "client_max_body_size": "max_body",
+        ])
+}

@@ -1,0 +1,72 @@
+internal import FoundationEssentials
+
+/// The third phase: from what the files say to what may run. Every check is made, whatever the others found.
+struct ConfigurationChecker {
+    let context: CheckContext
+
+    /// The checked configuration; it means something only while `context.diagnostics` has no errors.
+    func check(_ file: ConfigurationFile) -> Configuration {
+        let directives = context.known(file.directives, in: .top)
+        var result = Configuration(
+            path: file.source.name, workers: max(1, ProcessInfo.processInfo.activeProcessorCount))
+        let settings = SettingsChecker(context: context)
+        for directive in directives where !settings.apply(directive, to: &result) {
+            settings.applyLimit(directive, to: &result.limits)
+        }
+        let blocks = { (name: String) in directives.filter { $0.name.text == name } }
+        result.tls = blocks("tls").first.flatMap { TLSChecker(context: context).check($0) }
+        (result.issuers, result.signing) = IssuerChecker(context: context).check(blocks("jwt"))
+        result.upstreams = UpstreamChecker(context: context).check(blocks("upstream"))
+
+        let mentioned = Set(file.directives.map(\.name.text))
+        let listeners = ListenerChecker(
+            context: context, hasTLS: mentioned.contains("tls"), trustsProxies: mentioned.contains("trusted_proxies"),
+            allowsInsecure: allowsInsecure(directives))
+        result.listeners = listeners.check(blocks("listen"))
+        result.admin = blocks("admin").first.flatMap { listeners.admin($0, beside: result.listeners) }
+        let routes = RouteChecker(
+            context: context, verifiesTokens: mentioned.contains("jwt"), upstreams: blocks("upstream"),
+            defaultMaxBody: result.limits.body)
+        result.routes = routes.check(directives)
+        reportAbsent(mentioned, file, result)
+        reportUnused(blocks("upstream"), result)
+        if result.store == nil, result.routes.contains(where: { $0.accept.contains(.apiKey) }) {
+            result.store = .sqlite(path: file.source.resolve("data/gatehouse.db"))
+        }
+        return result
+    }
+
+    private func allowsInsecure(_ directives: [Directive]) -> Bool {
+        guard let word = directives.first(where: { $0.name.text == "allow_insecure" })?.arguments.first else {
+            return false
+        }
+        return context.isOn(word) ?? true
+    }
+
+    private func reportAbsent(_ mentioned: Set<String>, _ file: ConfigurationFile, _ result: Configuration) {
+        guard !context.diagnostics.hasErrors || !mentioned.isEmpty else { return }
+        let place = SourcePlace(file: file.source.name, line: 0, column: 0)
+        if !mentioned.contains("listen") {
+            context.diagnostics.add(
+                Diagnostic(
+                    place: place, message: "no 'listen': nobody could connect",
+                    suggestion: "add 'listen 0.0.0.0:8443 tls;'"))
+        }
+        if !mentioned.contains("route"), !mentioned.contains("host") {
+            context.diagnostics.add(
+                Diagnostic(
+                    place: place, severity: .warning, message: "no 'route': every request will be 404",
+                    suggestion: "add 'route /api/ { accept jwt; upstream NAME; }'"))
+        }
+    }
+
+    private func reportUnused(_ blocks: [Directive], _ result: Configuration) {
+        guard !context.diagnostics.hasErrors else { return }
+        let used = Set(result.routes.map(\.upstream))
+        for (index, block) in blocks.enumerated() where !used.contains(index) {
+            context.diagnostics.warning(
+                "no route uses upstream '\(result.upstreams[index].name)'", at: block.arguments[0].span,
+                suggestion: "remove it, or name it in a route")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+internal import JOSE
+
+/// The `jwt` blocks.
+struct IssuerChecker {
+    let context: CheckContext
+
+    /// The issuers, and what can sign in their names.
+    func check(_ blocks: [Directive]) -> (issuers: [TokenIssuer], signing: [SigningMaterial]) {
+        var issuers: [TokenIssuer] = []
+        var signing: [SigningMaterial] = []
+        var names: [String: Word] = [:]
+        for block in blocks {
+            let name = block.arguments[0]
+            if !NameSyntax.isIdentifier(name.text) {
+                context.error(
+                    "'\(name.text.clipped)' is no name for a 'jwt' block", at: name,
+                    suggestion: "write letters, digits, '-', '_' and '.'")
+            } else if let first = names[name.text] {
+                context.error(
+                    "a second jwt block '\(name.text)'", at: name,
+                    suggestion: "give it another name: the first is at \(first.span.place.text)")
+            }
+            names[name.text] = name
+            let (issuer, keys) = issuer(block)
+            issuers.append(issuer)
+            signing += keys
+        }
+        return (issuers, signing)
+    }
+
+    private func issuer(_ block: Directive) -> (TokenIssuer, [SigningMaterial]) {
+        let name = block.arguments[0].text
+        var issuer: String?
+        var audience: [String] = []
+        var userIDClaims = ["user_id", "sub"]
+        var requirements: [ClaimRequirement] = []
+        var leeway: Int64 = 30
+        let directives = context.known(block.block ?? [], in: .jwt)
+        for directive in directives {
+            let words = directive.arguments
+            switch directive.name.text {
+            case "issuer": issuer = text(words[0])
+            case "audience": audience = words.compactMap(text)
+            case "user_id_claim": userIDClaims = words.compactMap(text)
+            case "require": if let one = context.requirement(words) { requirements.append(one) }
+            case "leeway":
+                leeway = context.duration(words[0], .zero ... .seconds(3600))?.components.seconds ?? leeway
+            default: break
+            }
+        }
+        let algorithms = algorithms(directives, in: block)
+        let loaded = KeyLoader(context: context, issuer: name).load(directives, in: block, algorithms: algorithms)
+        return (
+            TokenIssuer(
+                name: name, issuer: issuer, audience: audience, algorithms: algorithms.map(\.algorithm),
+                keys: loaded.keys, keysAreNamed: loaded.areNamed, userIDClaims: userIDClaims,
+                requirements: requirements, leeway: leeway),
+            loaded.signing
+        )
+    }
+
+    private func text(_ word: Word) -> String? {
+        if !word.text.isEmpty { return word.text }
+        context.error("an empty value", at: word, suggestion: "write one, or remove the directive")
+        return nil
+    }
+
+    private func algorithms(_ directives: [Directive], in block: Directive) -> [NamedAlgorithm] {
+        guard let directive = directives.first(where: { $0.name.text == "algorithms" }) else {
+            if !(block.block ?? []).contains(where: { $0.name.text == "algorithms" }) {
+                context.error(
+                    "jwt without 'algorithms': nothing would be accepted", at: block.name,
+                    suggestion: "add 'algorithms RS256;' with what the issuer signs with")
+            }
+            return []
+        }
+        var found: [NamedAlgorithm] = []
+        for word in directive.arguments {
+            guard let algorithm = SignatureAlgorithm(rawValue: word.text) else {
+                let names = SignatureAlgorithm.allCases.map(\.rawValue)
+                if word.text.lowercased() == "none" {
+                    context.error(
+                        "algorithm 'none' would accept tokens that nobody signed", at: word,
+                        suggestion: "name what the issuer signs with: \(names.joined(separator: ", "))")
+                } else {
+                    context.error(
+                        "unknown algorithm '\(word.text.clipped)'", at: word,
+                        suggestion: Spelling.suggestion(for: word.text, among: names)
+                            ?? "there are \(names.joined(separator: ", "))")
+                }
+                continue
+            }
+            if found.contains(where: { $0.algorithm == algorithm }) {
+                context.error("algorithm '\(word.text)' twice", at: word, suggestion: "remove one")
+            } else {
+                found.append(NamedAlgorithm(algorithm: algorithm, word: word))
+            }
+        }
+        return found
+    }
+}
+
+/// An algorithm and where the file names it.
+struct NamedAlgorithm {
+    let algorithm: SignatureAlgorithm
+    let word: Word
+
+    /// HMAC: whoever verifies can sign as well.
+    var isSymmetric: Bool { algorithm.rawValue.hasPrefix("HS") }
+}
+
+extension CheckContext {
+    /// `require CLAIM VALUE…`
+    func requirement(_ words: [Word]) -> ClaimRequirement? {
+        var isGood = true
+        for (index, word) in words.enumerated() {
+            if word.text.isEmpty {
+                error("an empty value", at: word, suggestion: "write the claim, then the values it may have")
+                isGood = false
+            } else if words[1..<max(index, 1)].contains(where: { $0.text == word.text }) {
+                error("'\(word.text.clipped)' twice", at: word, suggestion: "remove one")
+                isGood = false
+            } else if !word.text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) {
+                error(
+                    "'\(word.text.clipped)' has a blank or a control character", at: word,
+                    suggestion: "write each value as a word of its own")
+                isGood = false
+            }
+        }
+        guard isGood else { return nil }
+        return ClaimRequirement(claim: words[0].text, values: words.dropFirst().map(\.text))
+    }
+}
