@@ -1,0 +1,63 @@
+"""JWTs made by hand, so that a test can spoil any part of them."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+USER = "123e4567-e89b-12d3-a456-426614174000"
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def hs(secret, digest=hashlib.sha256):
+    return lambda text: hmac.new(secret, text, digest).digest()
+
+
+def rs(key, digest=hashes.SHA256()):
+    return lambda text: key.sign(text, padding.PKCS1v15(), digest)
+
+
+def ps(key):
+    return lambda text: key.sign(text, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+
+
+def es_der(key):
+    return lambda text: key.sign(text, ec.ECDSA(hashes.SHA256()))
+
+
+def es(key):
+    def sign(text):
+        r, s = decode_dss_signature(es_der(key)(text))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    return sign
+
+
+def ed(key):
+    return key.sign
+
+
+def claims(**changes):
+    """The claims of a good access token; a change to None removes one."""
+    now = int(time.time())
+    values = {"token_type": "access", "exp": now + 3600, "iat": now - 10, "jti": "8f14e45f", "sub": USER, "user_id": USER}
+    values.update(changes)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def part(value):
+    """A segment: base64url of JSON, or of these bytes as they are."""
+    return base64url(value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode())
+
+
+def encode(header, body, sign):
+    text = f"{part(header)}.{part(body)}"
+    return f"{text}.{base64url(sign(text.encode()))}"
