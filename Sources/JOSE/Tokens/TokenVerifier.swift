@@ -1,0 +1,106 @@
+/// Verifies tokens (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725).
+///
+/// Shard-confined: it reuses hash and key contexts and its decoding buffers. What an unverified token can make it do is
+/// bounded: 16 KiB are decoded, and at most eight signatures checked for each issuer.
+public final class TokenVerifier {
+    /// How many keys are tried for a token that names none.
+    private static let candidatesAtMost = 8
+
+    /// One key with one of its algorithms.
+    private struct Candidate {
+        let algorithm: SignatureAlgorithm
+        let keyID: String?
+        let verifier: SignatureVerifier
+    }
+
+    private struct Block {
+        let rules: ClaimRules
+        let keysAreNamed: Bool
+        let candidates: [Candidate]
+    }
+
+    private let blocks: [Block]
+    private let digests = DigestSet()
+    private var headerBytes: [UInt8] = []
+    private var payloadBytes: [UInt8] = []
+    private var signatureBytes: [UInt8] = []
+
+    /// A verifier for the tokens of these issuers. A key that OpenSSL does not take vouches for nothing.
+    public init(issuers: [TokenIssuer]) {
+        let digests = digests
+        blocks = issuers.enumerated().map { index, issuer in
+            var candidates: [Candidate] = []
+            for key in issuer.keys {
+                for algorithm in key.algorithms where issuer.algorithms.contains(algorithm) {
+                    guard let verifier = try? SignatureVerifier(key: key, algorithm: algorithm, digests: digests) else {
+                        continue
+                    }
+                    candidates.append(Candidate(algorithm: algorithm, keyID: key.keyID, verifier: verifier))
+                }
+            }
+            return Block(
+                rules: ClaimRules(issuer: issuer, index: index), keysAreNamed: issuer.keysAreNamed,
+                candidates: candidates)
+        }
+    }
+
+    /// Verifies a token at `now`, in seconds since 1970.
+    public func verify(_ token: Span<UInt8>, now: Int64) -> Result<VerifiedClaims, TokenFailure> {
+        do throws(TokenFailure) {
+            return .success(try check(token, now: now))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func check(_ token: Span<UInt8>, now: Int64) throws(TokenFailure) -> VerifiedClaims {
+        guard let parts = TokenParts(token) else { throw .invalid("not three segments of at most 16 KiB together") }
+        guard Base64URL.decode(token.extracting(parts.header), into: &headerBytes),
+            Base64URL.decode(token.extracting(parts.payload), into: &payloadBytes),
+            Base64URL.decode(token.extracting(parts.signature), into: &signatureBytes)
+        else { throw .invalid("a segment is not canonical base64url") }
+        let header = try TokenHeader(headerBytes.span)
+        let message = token.extracting(parts.signingInput)
+        var claims: JSONObject?
+        var failure: TokenFailure?
+        for block in blocks where isSigned(message, with: header, in: block) {
+            do throws(TokenFailure) {
+                let parsed = if let claims { claims } else { try parseClaims() }
+                claims = parsed
+                return try block.rules.judge(parsed, now: now)
+            } catch {
+                // Blocks may share a key. The one that came further knows better what is wrong with the token.
+                if failure == nil || failure?.isInvalid == true { failure = error }
+            }
+        }
+        throw failure ?? .invalid("no key for it, or the signature does not match")
+    }
+
+    private func isSigned(_ message: Span<UInt8>, with header: TokenHeader, in block: Block) -> Bool {
+        let signature = signatureBytes
+        var tried = 0
+        for candidate in block.candidates where candidate.algorithm == header.algorithm {
+            if block.keysAreNamed, let wanted = header.keyID {
+                guard let name = candidate.keyID, name.hasSameBytes(as: wanted) else { continue }
+            }
+            if tried == Self.candidatesAtMost { return false }
+            tried += 1
+            if candidate.verifier.verify(signature.span, of: message, digests: digests) { return true }
+        }
+        return false
+    }
+
+    private func parseClaims() throws(TokenFailure) -> JSONObject {
+        let payload = payloadBytes
+        guard let claims = (try? JSONReader.parse(payload.span))?.object else {
+            throw .invalid("the claims are not acceptable JSON")
+        }
+        return claims
+    }
+}
+
+extension TokenFailure {
+    fileprivate var isInvalid: Bool {
+        if case .invalid = self { true } else { false }
+    }
+}
