@@ -1,0 +1,120 @@
+internal import Dispatch
+public import Policy
+internal import Synchronization
+
+/// Keeps the gateway's API keys in step with the store, whichever process changes it.
+///
+/// Everything happens on its own queue, one step at a time; what others read is behind a mutex. A change acts within half
+/// the revocation lag plus the time to read the keys. While the store fails, the last table stays and is asked for again.
+public final class KeyFollower: Sendable {
+    /// What happened, reported on the follower's queue.
+    public enum Event: Sendable {
+        /// The keys are now these.
+        case changed(KeyTable)
+        /// The store could not be read, the first time since it last could.
+        case lost(StoreError)
+        /// The store can be read again.
+        case recovered
+    }
+
+    private struct State {
+        var counter: Int64?
+        var lastHeard: ContinuousClock.Instant?
+        var isLost = false
+        var timer: (any DispatchSourceTimer)?
+    }
+
+    private let store: any Store
+    private let interval: Duration
+    private let report: @Sendable (Event) -> Void
+    private let queue = DispatchQueue(label: "gatehouse.key-follower")
+    private let state = Mutex(State())
+
+    /// A follower that has not begun. `revocationLag` is the longest that a change may take to act.
+    public init(store: any Store, revocationLag: Duration, report: @escaping @Sendable (Event) -> Void) {
+        self.store = store
+        self.report = report
+        interval = max(revocationLag / 2, .milliseconds(10))
+    }
+
+    deinit { state.withLock { $0.timer?.cancel() } }
+
+    /// Loads the keys, begins to follow, and returns the first table, which is not reported.
+    public func start() throws(StoreError) -> KeyTable {
+        let first: Result<KeyTable, StoreError> = queue.sync {
+            do throws(StoreError) {
+                return .success(try load(counter: store.changeCounter()))
+            } catch { return .failure(error) }
+        }
+        let table = try first.get()
+        schedule()
+        return table
+    }
+
+    /// Ends following; a report under way is waited for.
+    public func stop() {
+        state.withLock { state in
+            state.timer?.cancel()
+            state.timer = nil
+        }
+        queue.sync {}
+    }
+
+    /// Looks at once, and returns when what changed has been reported. Not from within a report.
+    public func refresh() {
+        queue.sync { poll() }
+    }
+
+    /// When the store last answered; `nil` before the first load.
+    public var lastHeard: ContinuousClock.Instant? { state.withLock { $0.lastHeard } }
+
+    /// How long the store has not answered; `nil` before the first load.
+    public var silence: Duration? { lastHeard.map { $0.duration(to: .now) } }
+
+    private func schedule() {
+        let (seconds, attoseconds) = interval.components
+        let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+        state.withLock { state in
+            let timer = DispatchSource.makeTimerSource(queue: queue)
+            timer.setEventHandler { [weak self] in self?.poll() }
+            timer.schedule(
+                deadline: .now() + .nanoseconds(nanoseconds), repeating: .nanoseconds(nanoseconds),
+                leeway: .nanoseconds(nanoseconds / 20))
+            timer.resume()
+            state.timer = timer
+        }
+    }
+
+    private func poll() {
+        do throws(StoreError) {
+            let counter = try store.changeCounter()
+            let isUnchanged = state.withLock { state in
+                if state.counter == counter { state.lastHeard = .now }
+                return state.counter == counter
+            }
+            let changed = isUnchanged ? nil : try load(counter: counter)
+            let hasRecovered = state.withLock { state in
+                defer { state.isLost = false }
+                return state.isLost
+            }
+            if hasRecovered { report(.recovered) }
+            if let changed { report(.changed(changed)) }
+        } catch {
+            let wasLost = state.withLock { state in
+                defer { state.isLost = true }
+                return state.isLost
+            }
+            if !wasLost { report(.lost(error)) }
+        }
+    }
+
+    /// The counter is read before the keys: a change in between is then seen twice, never missed.
+    private func load(counter: Int64) throws(StoreError) -> KeyTable {
+        let table = KeyTable(try store.keys())
+        state.withLock { state in
+            state.counter = counter
+            state.lastHeard = .now
+        }
+        return table
+    }
+}
