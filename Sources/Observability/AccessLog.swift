@@ -11,10 +11,13 @@ import Synchronization
 public final class AccessLog: Sendable {
     /// Where the lines go.
     public enum Destination: Sendable, Hashable {
-        /// The process's standard output.
-        case standardOutput
+        /// An open descriptor, of which a copy is used.
+        case descriptor(Int32)
         /// A file, created with mode 0640 and appended to.
         case file(String)
+
+        /// The process's standard output.
+        public static let standardOutput = Destination.descriptor(1)
     }
 
     /// Bytes that may wait to be written, unless the initialiser says otherwise.
@@ -56,7 +59,7 @@ public final class AccessLog: Sendable {
     }
 
     /// Makes `user` and `group` own the file, so that it can be opened again after privileges are dropped. Does nothing for
-    /// standard output.
+    /// a descriptor.
     public func giveTo(user: UInt32, group: UInt32) {
         writer.queue.async { [writer] in writer.giveTo(user: user, group: group) }
     }

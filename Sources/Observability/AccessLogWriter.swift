@@ -39,11 +39,10 @@ final class AccessLogWriter: @unchecked Sendable {
     func open() {
         dispatchPrecondition(condition: .onQueue(queue))
         switch destination {
-        case .standardOutput:
-            if output == nil { output = .standardOutput() }
+        case .descriptor(let descriptor):
+            if output == nil { output = .copy(of: descriptor) }
         case .file(let path):
-            guard let opened = LogOutput.file(path) else { return openFailed(path, errno) }
-            output = consume opened
+            do { output = try LogOutput.file(path) } catch { return openFailed(path, error) }
             rewindToLine()
         }
         openDelay.reset()
@@ -51,7 +50,7 @@ final class AccessLogWriter: @unchecked Sendable {
             isOpenFailing = false
             logger.notice("the access log is open again; \(account.droppedLines) lines were dropped so far")
         }
-        if !isWriteScheduled { write() }
+        write()
     }
 
     func accept(_ chunk: [UInt8]) {
@@ -72,7 +71,7 @@ final class AccessLogWriter: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(queue))
         guard case .file(let path) = destination, output != nil else { return }
         if output?.give(toUser: user, group: group) == false {
-            logger.warning("access log \(path): its owner cannot be changed: \(LogOutput.reason(errno))")
+            logger.warning("the access log \(path) cannot be given to user \(user): reopening it may fail")
         }
     }
 
@@ -86,7 +85,7 @@ final class AccessLogWriter: @unchecked Sendable {
             switch outcome {
             case .wrote(let count): advance(count)
             case .notReady, nil: return scheduleWrite(afterMilliseconds: 1)
-            case .failed(let number): return writeFailed(number)
+            case .failed(let number): return writeFailed(SystemFailure(number: number))
             }
         }
         if head == chunks.count { finish() }
@@ -133,21 +132,21 @@ final class AccessLogWriter: @unchecked Sendable {
         finish()
     }
 
-    private func writeFailed(_ number: Int32) {
+    private func writeFailed(_ failure: SystemFailure) {
         if written > 0, chunks[head][written - 1] != UInt8(ascii: "\n") { owesLineFeed = true }
         dropPending()
         if !isWriteFailing {
             isWriteFailing = true
-            complain("cannot be written", number)
+            complain("cannot be written", failure)
         }
         scheduleWrite(afterMilliseconds: writeDelay.next())
     }
 
-    private func openFailed(_ path: String, _ number: Int32) {
+    private func openFailed(_ path: String, _ failure: SystemFailure) {
         if output == nil { dropPending() }
         if !isOpenFailing {
             isOpenFailing = true
-            complain("\(path) cannot be opened", number)
+            complain("\(path) cannot be opened", failure)
         }
         guard !isOpenScheduled else { return }
         isOpenScheduled = true
@@ -174,9 +173,9 @@ final class AccessLogWriter: @unchecked Sendable {
         while written > 0, chunks[head][written - 1] != UInt8(ascii: "\n") { written -= 1 }
     }
 
-    private func complain(_ what: String, _ number: Int32) {
+    private func complain(_ what: String, _ failure: SystemFailure) {
         logger.warning(
-            "the access log \(what): \(LogOutput.reason(number)); lines are dropped and counted until it can")
+            "the access log \(what): \(failure.reason); lines are dropped and counted until it can")
     }
 }
 

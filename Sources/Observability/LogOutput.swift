@@ -2,7 +2,7 @@ import Glibc
 
 /// One open destination of the access log, and how to write to it without waiting for its reader.
 ///
-/// Invariant: owns `descriptor` and closes it. Standard output is shared with other processes, so its flags are not changed
+/// Invariant: owns `descriptor` and closes it. What it was copied from is shared with other processes, so its flags are not changed
 /// (`O_NONBLOCK` would act on them too): a socket is written with `MSG_DONTWAIT`, and a pipe or terminal only after `poll`
 /// and then at most `PIPE_BUF` bytes, which a pipe that polls writable has room for. Such a part ends at the end of a line
 /// where one does, so that what other processes write there does not land inside it.
@@ -37,17 +37,17 @@ struct LogOutput: ~Copyable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// Standard output. When it is closed, every write fails with EBADF.
-    static func standardOutput() -> LogOutput {
-        LogOutput(descriptor: fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))
+    /// A copy of an open descriptor. When that is closed, every write fails with EBADF.
+    static func copy(of descriptor: Int32) -> LogOutput {
+        LogOutput(descriptor: fcntl(descriptor, F_DUPFD_CLOEXEC, 3))
     }
 
-    /// A file to append to, created when it is missing; nil with `errno` when it cannot be opened. A FIFO without a reader
-    /// is not waited for.
-    static func file(_ path: String) -> LogOutput? {
-        let descriptor = unsafe Glibc.open(
-            path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o640)
-        return descriptor >= 0 ? LogOutput(descriptor: descriptor) : nil
+    /// A file to append to, created when it is missing. A FIFO without a reader is not waited for.
+    static func file(_ path: String) throws(SystemFailure) -> LogOutput {
+        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
+        let (descriptor, number) = unsafe (Glibc.open(path, flags, 0o640), errno)
+        guard descriptor >= 0 else { throw SystemFailure(number: number) }
+        return LogOutput(descriptor: descriptor)
     }
 
     /// Whether the file now belongs to `user` and `group`.
@@ -56,27 +56,24 @@ struct LogOutput: ~Copyable {
     /// Writes bytes of `chunk` from `start` on: as many as go at once, at least one. Waits at most `patience` milliseconds for
     /// a reader.
     borrowing func write(_ chunk: [UInt8], from start: Int, patience: Int32) -> Outcome {
+        guard descriptor >= 0 else { return .failed(EBADF) }
         var count = chunk.count - start
         if kind != .file {
-            var watched = pollfd(descriptor: descriptor)
-            switch unsafe poll(&watched, 1, patience) {
-            case 0: return .notReady
-            case -1 where errno != EINTR: return .failed(errno)
-            case -1: return .notReady
-            default: break
-            }
+            var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            // What else it reports (no reader, no descriptor) the write says with its reason.
+            if unsafe poll(&watched, 1, patience) <= 0 { return .notReady }
         }
         if kind == .stream { count = Self.part(of: chunk, from: start) }
-        let result = unsafe chunk.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return 0 }
+        let (result, number) = unsafe chunk.withUnsafeBytes { bytes -> (Int, Int32) in
+            guard let base = bytes.baseAddress else { return (0, 0) }
             let part = unsafe base + start
-            if kind == .socket {
-                return unsafe send(descriptor, part, count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            return switch kind {
+            case .socket: unsafe (send(descriptor, part, count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)), errno)
+            case .file, .stream: unsafe (Glibc.write(descriptor, part, count), errno)
             }
-            return unsafe Glibc.write(descriptor, part, count)
         }
         if result > 0 { return .wrote(result) }
-        let number = result == 0 ? ENOSPC : errno
+        if result == 0 { return .failed(ENOSPC) }
         return number == EAGAIN || number == EINTR ? .notReady : .failed(number)
     }
 
@@ -87,14 +84,12 @@ struct LogOutput: ~Copyable {
         while end > start, chunk[end - 1] != UInt8(ascii: "\n") { end -= 1 }
         return end > start ? end - start : partBound
     }
-
-    /// The system's words for an error number.
-    static func reason(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
 }
 
-extension pollfd {
-    /// Watches for room to write.
-    fileprivate init(descriptor: Int32) {
-        self.init(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-    }
+/// A system call that failed.
+struct SystemFailure: Error {
+    let number: Int32
+
+    /// The system's words for it.
+    var reason: String { unsafe String(cString: strerror(number)) }
 }

@@ -50,7 +50,7 @@ public struct MetricsRenderer: Sendable {
         text.family("gatehouse_requests_total", "counter", "Requests answered, by route, method and status.")
         snapshot.requests.forEach { row, column, count in
             let method = MethodColumns.labels[column / StatusColumns.count].description
-            let status = StatusColumns.label(column % StatusColumns.count)
+            let status = snapshot.statuses.status(of: column % StatusColumns.count).map(String.init) ?? "other"
             text.sample([("route", routes[row]), ("method", method), ("status", status)], count)
         }
         text.family(

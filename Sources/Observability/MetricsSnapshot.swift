@@ -2,6 +2,7 @@
 public struct MetricsSnapshot: Sendable {
     var routes = LabelSet([MetricsSnapshot.noRoute])
     var listeners = LabelSet()
+    var statuses = StatusColumns()
     var errors: [StaticString] = []
 
     var requests = CounterTable(columns: MethodColumns.count * StatusColumns.count)
@@ -26,7 +27,9 @@ public struct MetricsSnapshot: Sendable {
         let routeNumbers = other.routes.names.map { routes.number(of: $0) }
         let errorNumbers = other.errors.map { errorNumber($0) }
         other.requests.forEach { row, column, count in
-            requests.add(count, row: routeNumbers[row], column: column)
+            let (method, status) = column.quotientAndRemainder(dividingBy: StatusColumns.count)
+            let own = statuses.column(of: other.statuses.status(of: status) ?? 0)
+            requests.add(count, row: routeNumbers[row], column: method * StatusColumns.count + own)
         }
         other.refusals.forEach { row, column, count in
             refusals.add(count, row: routeNumbers[row], column: errorNumbers[column])
@@ -39,6 +42,13 @@ public struct MetricsSnapshot: Sendable {
         streams += other.streams
         tokenCacheHits += other.tokenCacheHits
         tokenCacheMisses += other.tokenCacheMisses
+    }
+
+    @inline(__always)
+    mutating func addRequest(route: Int, method: Int, status: Int, nanoseconds: Int64) {
+        let column = min(method, MethodColumns.count - 1) &* StatusColumns.count &+ statuses.column(of: status)
+        requests.add(1, row: route, column: column)
+        latency.record(nanoseconds: nanoseconds)
     }
 
     mutating func listenerNumber(_ name: String) -> Int {

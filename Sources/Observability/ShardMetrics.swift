@@ -8,7 +8,6 @@ public final class ShardMetrics {
     public static let noRoute = 0
 
     private var counted = MetricsSnapshot()
-    private let columns = StatusColumns.byStatus
 
     /// Nothing counted yet.
     public init() {}
@@ -22,16 +21,8 @@ public final class ShardMetrics {
 
     /// A request was answered, or given up: `method` is the raw value of `HTTP.Method`; the status 499 stands for a client that
     /// left before its answer, by nginx's convention.
-    @inline(__always)
     public func recordRequest(route: Int, method: UInt8, status: Int, nanoseconds: Int64) {
-        recordRequest(route, Int(method), status, nanoseconds)
-    }
-
-    private func recordRequest(_ route: Int, _ method: Int, _ status: Int, _ nanoseconds: Int64) {
-        let column = Int(columns[status >= 0 && status < columns.count ? status : 0])
-        let row = min(method, MethodColumns.count - 1) &* StatusColumns.count &+ column
-        counted.requests.add(1, row: route, column: row)
-        counted.latency.record(nanoseconds: nanoseconds)
+        counted.addRequest(route: route, method: Int(method), status: status, nanoseconds: nanoseconds)
     }
 
     /// A request was refused with this error code of the contract.
