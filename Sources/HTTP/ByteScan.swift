@@ -12,6 +12,12 @@ enum ByteScan {
         unsafe UInt64(littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
+    /// Invariant: the caller's loop condition says that `offset + 8 ≤ bytes.count`.
+    @inline(__always)
+    private static func loadUnchecked(_ bytes: Span<UInt8>, _ offset: Int) -> UInt64 {
+        unsafe UInt64(littleEndian: bytes.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
     /// Flags bytes below `limit` (≤ 0x80).
     @inline(__always)
     static func below(_ word: UInt64, _ limit: UInt64) -> UInt64 {
@@ -31,12 +37,32 @@ enum ByteScan {
         let end = bytes.count
         var place = start
         while place &+ 8 <= end {
-            let word = load(bytes, place)
+            let word = loadUnchecked(bytes, place)
             let flags = below(word, 0x20) | matching(word, 0x7f)
             if flags != 0 { return place &+ flags.trailingZeroBitCount >> 3 }
             place &+= 8
+            // A long value (a token, a cookie) goes on in steps of 32.
+            if place &- start == 32 { place = skipPlain(bytes, from: place) }
         }
         while place < end, bytes[place] >= 0x20, bytes[place] != 0x7f { place &+= 1 }
+        return place
+    }
+
+    /// Skips blocks of 32 bytes without a control byte.
+    @inline(__always)
+    private static func skipPlain(_ bytes: Span<UInt8>, from start: Int) -> Int {
+        let blank = SIMD16<UInt8>(repeating: 0x20)
+        let delete = SIMD16<UInt8>(repeating: 0x7f)
+        var place = start
+        while place &+ 32 <= bytes.count {
+            // Invariant: the loop condition leaves 32 bytes from `place` on.
+            let low = unsafe bytes.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: SIMD16<UInt8>.self)
+            let high = unsafe bytes.bytes.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: place &+ 16, as: SIMD16<UInt8>.self)
+            let flags = (low .< blank) .| (low .== delete) .| (high .< blank) .| (high .== delete)
+            if any(flags) { break }
+            place &+= 32
+        }
         return place
     }
 
@@ -46,7 +72,7 @@ enum ByteScan {
         let end = bytes.count
         var place = start
         while place &+ 8 <= end {
-            let word = load(bytes, place)
+            let word = loadUnchecked(bytes, place)
             let flags = below(word, 0x21) | matching(word, 0x3a)
             if flags != 0 { return place &+ flags.trailingZeroBitCount >> 3 }
             place &+= 8
@@ -61,7 +87,7 @@ enum ByteScan {
         let end = bytes.count
         var place = start
         while place &+ 8 <= end {
-            let word = load(bytes, place)
+            let word = loadUnchecked(bytes, place)
             let flags =
                 below(word, 0x21) | matching(word, 0x23) | matching(word, 0x3f) | matching(word, 0x7f) | (word & highs)
             if flags != 0 { return place &+ flags.trailingZeroBitCount >> 3 }
@@ -80,7 +106,7 @@ enum ByteScan {
         let end = bytes.count
         var place = start
         while place &+ 8 <= end {
-            let flags = matching(load(bytes, place), 0x0a)
+            let flags = matching(loadUnchecked(bytes, place), 0x0a)
             if flags != 0 { return place &+ flags.trailingZeroBitCount >> 3 }
             place &+= 8
         }

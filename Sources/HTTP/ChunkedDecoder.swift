@@ -77,7 +77,7 @@ public struct ChunkedDecoder: Sendable {
             extensionBytes &+= 1
             if extensionBytes > extensionLimit { return .malformed("chunk extensions are too long") }
         case .sizeLineFeed:
-            guard byte == 0x0a else { return .malformed("bare carriage return in a chunk's size line") }
+            guard byte == 0x0a else { return .malformed("bare carriage return in a chunk size line") }
             state = remaining == 0 ? .trailers : .data
             digits = 0
         case .dataReturn:
@@ -118,17 +118,18 @@ public struct ChunkedDecoder: Sendable {
         guard trailerBytes <= trailerLimit else { return .headTooLarge(limit: trailerLimit) }
         line.append(byte)
         guard byte == 0x0a else { return nil }
-        switch FieldLine.parse(line.span, from: 0, names: .shared) {
-        case .field(let field, let next):
+        var parsed = FieldLine(.shared)
+        switch parsed.parse(line.span, from: 0) {
+        case .field:
             // A bare LF ends the line in `FieldLine` too, so the line that it read is this one.
-            guard next == line.count else { return .malformed("invalid trailer") }
-            if field.id == .other { trailers += line }
+            guard parsed.next == line.count else { return .malformed("invalid trailer") }
+            if parsed.id == .other { trailers += line }
             line.removeAll(keepingCapacity: true)
         case .end:
             line = []
             state = .ended
         case .incomplete: return .malformed("invalid trailer")
-        case .malformed(let reason): return .malformed(reason)
+        case .malformed: return .malformed(parsed.reason)
         }
         return nil
     }

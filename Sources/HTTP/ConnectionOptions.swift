@@ -12,6 +12,14 @@ struct ConnectionOptions: Sendable {
 
     /// Reads one line's value. False if an element is no token, or there are too many.
     mutating func read(_ bytes: Span<UInt8>, _ value: ByteRange) -> Bool {
+        if ByteScan.equalFolded(bytes, value, "keep-alive") {
+            keepsAlive = true
+            return true
+        }
+        return readList(bytes, value)
+    }
+
+    private mutating func readList(_ bytes: Span<UInt8>, _ value: ByteRange) -> Bool {
         var list = ListElements(value)
         while let option = list.next(bytes) {
             count += 1

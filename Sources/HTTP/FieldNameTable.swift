@@ -2,7 +2,7 @@
 ///
 /// Folding sets bit 5 of every byte. Among bytes above 0x20 only letters, and bytes that no known name has, change by
 /// it; so if the key equals a known name's key and no byte was a control byte, the name *is* that name.
-struct NameKey: Equatable {
+struct NameKey {
     static let capacity = 32
     private static let fold: UInt64 = 0x2020_2020_2020_2020
 
@@ -51,6 +51,12 @@ struct NameKey: Equatable {
         return word | (fold & mask)
     }
 
+    /// Without a branch for each word.
+    @inline(__always)
+    func equals(_ other: NameKey) -> Bool {
+        (first ^ other.first) | (second ^ other.second) | (third ^ other.third) | (fourth ^ other.fourth) == 0
+    }
+
     /// The name with every separator read as `-`, as an application behind CGI's rules would see it.
     init(aliasOf bytes: Span<UInt8>, from start: Int, count: Int) {
         guard count <= NameKey.capacity else { return }
@@ -68,47 +74,51 @@ struct NameKey: Equatable {
     }
 }
 
-/// Finds a `FieldName` by its key: one multiplication, one look-up, one comparison in nearly every case.
+/// Finds a `FieldName` by its key: one multiplication, one look-up, one comparison. The multiplier is searched once so that
+/// no two names share a slot.
 final class FieldNameTable: Sendable {
     static let shared = FieldNameTable()
 
     private struct Slot {
         var key: NameKey
-        var count: Int
         var id: FieldName
     }
 
-    private static let size = 256
+    private static let bits: UInt64 = 9
     private let slots: [Slot]
+    private let multiplier: UInt64
 
     private init() {
-        let empty = Slot(key: NameKey(Span(), from: 0, count: 0), count: 0, id: .other)
-        var slots = [Slot](repeating: empty, count: FieldNameTable.size)
-        for id in FieldName.allCases where id != .other {
-            let name = unsafe Span(_unsafeStart: id.text.utf8Start, count: id.text.utf8CodeUnitCount)
-            let key = NameKey(name, from: 0, count: name.count)
-            var place = FieldNameTable.place(of: key, count: name.count)
-            while slots[place].count != 0 { place = (place + 1) % FieldNameTable.size }
-            slots[place] = Slot(key: key, count: name.count, id: id)
+        let names = FieldName.allCases.filter { $0 != .other }
+        let keys = names.map { id in
+            let text = id.text
+            let bytes = unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
+            return NameKey(bytes, from: 0, count: bytes.count)
+        }
+        var multiplier: UInt64 = 0x9e37_79b9_7f4a_7c15
+        while Set(keys.map { FieldNameTable.place(of: $0, multiplier) }).count < keys.count {
+            multiplier = multiplier &* 0x5851_f42d_4c95_7f2d &+ 2
+        }
+        let empty = Slot(key: NameKey(Span(), from: 0, count: 0), id: .other)
+        var slots = [Slot](repeating: empty, count: 1 << Int(FieldNameTable.bits))
+        for (key, id) in zip(keys, names) {
+            slots[FieldNameTable.place(of: key, multiplier)] = Slot(key: key, id: id)
         }
         self.slots = slots
+        self.multiplier = multiplier
     }
 
     @inline(__always)
-    private static func place(of key: NameKey, count: Int) -> Int {
-        var hash = key.first ^ (key.second &* 0xff51_afd7_ed55_8ccd)
-        hash ^= (key.third &+ UInt64(truncatingIfNeeded: count)) &* 0xc4ce_b9fe_1a85_ec53
-        return Int(truncatingIfNeeded: (hash &* 0x9e37_79b9_7f4a_7c15) &>> 56)
+    private static func place(of key: NameKey, _ multiplier: UInt64) -> Int {
+        let mixed = key.first ^ (key.second &<< 1) ^ (key.third &<< 2) ^ (key.fourth &<< 3)
+        return Int(truncatingIfNeeded: (mixed &* multiplier) &>> (64 &- bits))
     }
 
+    /// The name with this key. A key has zeros behind its name and a name has none, so the length needs no comparison;
+    /// names that are too long have the empty key, which belongs to `.other`.
     @inline(__always)
-    func find(_ key: NameKey, count: Int) -> FieldName {
-        guard count <= NameKey.capacity else { return .other }
-        var place = FieldNameTable.place(of: key, count: count)
-        while slots[place].count != 0 {
-            if slots[place].count == count, slots[place].key == key { return slots[place].id }
-            place = (place &+ 1) & (FieldNameTable.size &- 1)
-        }
-        return .other
+    func find(_ key: NameKey) -> FieldName {
+        let slot = slots[FieldNameTable.place(of: key, multiplier)]
+        return slot.key.equals(key) ? slot.id : .other
     }
 }

@@ -8,7 +8,7 @@ public enum FieldSyntax {
     @inline(__always)
     static func isTokenByte(_ byte: UInt8) -> Bool {
         guard byte < 0x80 else { return false }
-        return ((byte < 64 ? tokenLow : tokenHigh) >> UInt64(byte & 63)) & 1 != 0
+        return ((byte < 64 ? tokenLow : tokenHigh) &>> UInt64(byte & 63)) & 1 != 0
     }
 
     @inline(__always)
@@ -98,10 +98,14 @@ public enum FieldSyntax {
         return port <= 65535
     }
 
+    // Letters, digits and `-._~` (RFC 3986 §2.3).
+    private static let unreservedLow: UInt64 = 0x03ff_6000_0000_0000
+    private static let unreservedHigh: UInt64 = 0x47ff_fffe_87ff_fffe
+
     @inline(__always)
     private static func isNameByte(_ byte: UInt8) -> Bool {
-        isAlphanumeric(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
-            || byte == UInt8(ascii: "~")
+        guard byte < 0x80 else { return false }
+        return ((byte < 64 ? unreservedLow : unreservedHigh) &>> UInt64(byte & 63)) & 1 != 0
     }
 
     private static func isAddressByte(_ byte: UInt8) -> Bool {

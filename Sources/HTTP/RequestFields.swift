@@ -27,6 +27,8 @@ func contentLength(_ bytes: Span<UInt8>, _ value: ByteRange) -> UInt64? {
 /// `application/grpc`, alone or with a suffix (`+proto`) or parameters.
 func isGRPC(_ bytes: Span<UInt8>, _ contentType: ByteRange) -> Bool {
     let name: StaticString = "application/grpc"
+    // "application/json" and the like are told apart by one byte.
+    guard contentType.count >= 16, bytes[Int(contentType.start) + 12] | 0x20 == UInt8(ascii: "g") else { return false }
     guard ByteScan.hasPrefixFolded(bytes, contentType, name) else { return false }
     guard Int(contentType.count) > name.utf8CodeUnitCount else { return true }
     let next = bytes[Int(contentType.start) + name.utf8CodeUnitCount]
@@ -36,39 +38,41 @@ func isGRPC(_ bytes: Span<UInt8>, _ contentType: ByteRange) -> Bool {
 extension RequestHeadParser {
     /// Takes note of a field that decides something. The error is the first one in the order of the lines.
     @inline(__always)
-    mutating func note(_ field: Field, _ bytes: Span<UInt8>, _ head: inout RequestHead) -> HeadError? {
-        switch field.id {
+    mutating func note(_ id: FieldName, _ value: ByteRange, _ bytes: Span<UInt8>, _ head: inout RequestHead)
+        -> HeadError?
+    {
+        switch id {
         case .host:
             guard seen.insert(.host).inserted else { return .malformed("more than one Host") }
-            guard FieldSyntax.isHost(bytes, field.value) else { return .malformed("invalid Host") }
-            head.host = field.value
+            guard FieldSyntax.isHost(bytes, value) else { return .malformed("invalid Host") }
+            head.host = value
         case .contentLength:
             guard seen.insert(.contentLength).inserted else { return .malformed("more than one Content-Length") }
-            guard let length = contentLength(bytes, field.value) else { return .malformed("invalid Content-Length") }
+            guard let length = contentLength(bytes, value) else { return .malformed("invalid Content-Length") }
             head.framing = .length(length)
         case .transferEncoding:
             guard seen.insert(.transferEncoding).inserted else { return .malformed("more than one Transfer-Encoding") }
-            guard ByteScan.equalFolded(bytes, field.value, "chunked") else {
+            guard ByteScan.equalFolded(bytes, value, "chunked") else {
                 return .malformed("Transfer-Encoding other than chunked")
             }
         case .connection:
-            guard connection.read(bytes, field.value) else { return .malformed("invalid Connection") }
+            guard connection.read(bytes, value) else { return .malformed("invalid Connection") }
         case .authorization:
             guard head.authorization == nil else { return .repeatedAuthorization }
-            head.authorization = field.value
+            head.authorization = value
         case .expect:
-            if ByteScan.equalFolded(bytes, field.value, "100-continue") {
+            if ByteScan.equalFolded(bytes, value, "100-continue") {
                 head.expectsContinue = true
             } else {
                 seen.insert(.otherExpectation)
             }
-        case .upgrade: noteUpgrade(field.value, bytes)
+        case .upgrade: noteUpgrade(value, bytes)
         case .xRequestID:
-            head.requestID = seen.insert(.requestID).inserted ? field.value : nil
+            head.requestID = seen.insert(.requestID).inserted ? value : nil
         case .contentType:
             guard head.contentType == nil else { break }
-            head.contentType = field.value
-            head.isGRPC = isGRPC(bytes, field.value)
+            head.contentType = value
+            head.isGRPC = isGRPC(bytes, value)
         default: break
         }
         return nil

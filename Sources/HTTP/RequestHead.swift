@@ -45,11 +45,25 @@ public struct RequestHead: Sendable {
 
     /// Makes it empty and keeps the memory of `fields`.
     public mutating func reset() {
-        var kept = fields
-        fields = []
-        kept.removeAll(keepingCapacity: true)
-        self = RequestHead()
-        fields = kept
+        fields.removeAll(keepingCapacity: true)
+        method = .other
+        methodRange = ByteRange()
+        target = ByteRange()
+        path = ByteRange()
+        query = nil
+        authority = nil
+        minorVersion = 1
+        length = 0
+        framing = .none
+        keepAlive = true
+        expectsContinue = false
+        isUpgrade = false
+        upgradesToWebSocket = false
+        host = nil
+        authorization = nil
+        requestID = nil
+        contentType = nil
+        isGRPC = false
     }
 
     /// The first field with this id that is not an alias of it.

@@ -7,6 +7,7 @@
 public struct RequestHeadParser: Sendable {
     /// The bounds it holds.
     public let limits: HeadLimits
+    private let names = FieldNameTable.shared
     var isInFields = false
     /// Where the line begins that is not whole yet.
     var position = 0
@@ -58,24 +59,26 @@ public struct RequestHeadParser: Sendable {
             scanned = ByteScan.firstLineFeed(bytes, from: scanned)
             if scanned == bytes.count, limits.fields > head.fields.count { return .incomplete }
         }
-        let names = FieldNameTable.shared
+        var line = FieldLine(names)
         while true {
-            switch FieldLine.parse(bytes, from: position, names: names) {
-            case .field(let field, let next):
+            switch line.parse(bytes, from: position) {
+            case .field:
                 guard head.fields.count < limits.fields else { return .failed(.tooManyFields(limit: limits.fields)) }
-                head.fields.append(field)
-                position = next
-                if field.id != .other, !field.isAlias, let error = note(field, bytes, &head) { return .failed(error) }
-            case .end(let next):
-                head.length = next
+                head.fields.append(line.field)
+                position = line.next
+                if line.id.isDecisive, !line.isAlias, let error = note(line.id, line.value, bytes, &head) {
+                    return .failed(error)
+                }
+            case .end:
+                head.length = line.next
                 if let error = finish(bytes, &head) { return .failed(error) }
                 return .complete
             case .incomplete:
                 scanned = bytes.count
                 return isBeyondFieldLimit(bytes, head) ? .failed(.tooManyFields(limit: limits.fields)) : .incomplete
-            case .malformed(let reason):
+            case .malformed:
                 if isBeyondFieldLimit(bytes, head) { return .failed(.tooManyFields(limit: limits.fields)) }
-                return .failed(.malformed(reason))
+                return .failed(.malformed(line.reason))
             }
         }
     }

@@ -33,11 +33,18 @@ public struct ResponseHead: Sendable {
 
     /// Makes it empty and keeps the memory of `fields`.
     public mutating func reset() {
-        var kept = fields
-        fields = []
-        kept.removeAll(keepingCapacity: true)
-        self = ResponseHead()
-        fields = kept
+        fields.removeAll(keepingCapacity: true)
+        status = 0
+        reason = ByteRange()
+        minorVersion = 1
+        length = 0
+        framing = .none
+        keepAlive = true
+        isUpgrade = false
+        declaredLength = nil
+        contentType = nil
+        isGRPC = false
+        isEventStream = false
     }
 
     /// The first field with this id that is not an alias of it.

@@ -3,6 +3,7 @@
 public struct ResponseHeadParser: Sendable {
     private let limit: Int
     private let fieldLimit: Int
+    private let names = FieldNameTable.shared
     private var isInFields = false
     private var position = 0
     private var scanned = 0
@@ -55,48 +56,50 @@ public struct ResponseHeadParser: Sendable {
             scanned = ByteScan.firstLineFeed(bytes, from: scanned)
             if scanned == bytes.count { return .incomplete }
         }
-        let names = FieldNameTable.shared
+        var line = FieldLine(names)
         while true {
-            switch FieldLine.parse(bytes, from: position, names: names) {
-            case .field(let field, let next):
+            switch line.parse(bytes, from: position) {
+            case .field:
                 guard head.fields.count < fieldLimit else { return .failed(.tooManyFields(limit: fieldLimit)) }
-                head.fields.append(field)
-                position = next
-                if field.id != .other, !field.isAlias, let reason = note(field, bytes, &head) {
+                head.fields.append(line.field)
+                position = line.next
+                if line.id.isDecisive, !line.isAlias, let reason = note(line.id, line.value, bytes, &head) {
                     return .failed(.malformed(reason))
                 }
-            case .end(let next):
-                head.length = next
+            case .end:
+                head.length = line.next
                 if let reason = finish(bytes, method, &head) { return .failed(.malformed(reason)) }
                 return .complete
             case .incomplete:
                 scanned = bytes.count
                 return .incomplete
-            case .malformed(let reason):
-                return .failed(.malformed(reason))
+            case .malformed:
+                return .failed(.malformed(line.reason))
             }
         }
     }
 
     @inline(__always)
-    private mutating func note(_ field: Field, _ bytes: Span<UInt8>, _ head: inout ResponseHead) -> StaticString? {
-        switch field.id {
+    private mutating func note(_ id: FieldName, _ value: ByteRange, _ bytes: Span<UInt8>, _ head: inout ResponseHead)
+        -> StaticString?
+    {
+        switch id {
         case .contentLength:
             guard seen.insert(.contentLength).inserted else { return "more than one Content-Length" }
-            guard let length = contentLength(bytes, field.value) else { return "invalid Content-Length" }
+            guard let length = contentLength(bytes, value) else { return "invalid Content-Length" }
             head.declaredLength = length
         case .transferEncoding:
             guard seen.insert(.transferEncoding).inserted else { return "more than one Transfer-Encoding" }
-            guard ByteScan.equalFolded(bytes, field.value, "chunked") else {
+            guard ByteScan.equalFolded(bytes, value, "chunked") else {
                 return "Transfer-Encoding other than chunked"
             }
         case .connection:
-            guard connection.read(bytes, field.value) else { return "invalid Connection" }
+            guard connection.read(bytes, value) else { return "invalid Connection" }
         case .contentType:
             guard head.contentType == nil else { break }
-            head.contentType = field.value
-            head.isGRPC = isGRPC(bytes, field.value)
-            head.isEventStream = ByteScan.hasPrefixFolded(bytes, field.value, "text/event-stream")
+            head.contentType = value
+            head.isGRPC = isGRPC(bytes, value)
+            head.isEventStream = ByteScan.hasPrefixFolded(bytes, value, "text/event-stream")
         default: break
         }
         return nil
