@@ -17,9 +17,9 @@ def iso(seconds):
 @pytest.fixture(scope="module")
 def gateway(start):
     top = "head_timeout 1s; body_min_rate 500 2s; max_fields 100; realm \"test realm\";"
-    upstream = "response_timeout 1s; connect_timeout 1s;"
+    directives = "response_timeout 1s; connect_timeout 1s;"
     dead = "upstream dead { server 127.0.0.1:1; } route /api/dead/ { accept jwt; upstream dead; }"
-    return start(top=top, upstream=upstream, routes=dead + ROUTES)
+    return start(top=top, directives=directives, routes=dead + ROUTES)
 
 
 CREDENTIALS_MISSING = {

@@ -65,7 +65,7 @@ def configuration(
     certificates="certificate LAB/localhost.pem file:LAB/localhost.key;",
     jwt=JWT,
     server="server 127.0.0.1:UPSTREAM;",
-    upstream="",
+    directives="",
     routes=ROUTES,
 ):
     """The text of a gateway.conf; LAB, UPSTREAM and {port names} are filled in by `Gateway`."""
@@ -82,7 +82,7 @@ revocation_lag 1s;
 {jwt}
 upstream agents {{
     {server}
-    {upstream}
+    {directives}
 }}
 {routes}
 """
