@@ -19,13 +19,15 @@ public enum ConfigurationLoader {
         try load(files: files, environment: environment) { $0.file(name: path, bytes: text) }
     }
 
-    private static func load(
-        files: FileAccess, environment: [String: String], _ read: (Parser) -> ConfigurationFile
+    /// `now` is what certificates are compared with, in seconds since 1970.
+    static func load(
+        files: FileAccess, environment: [String: String], now: Int64 = Int64(time(nil)),
+        _ read: (Parser) -> ConfigurationFile
     ) throws(ConfigurationErrors) -> Configuration {
         let diagnostics = DiagnosticCollector()
         let file = read(Parser(files: files, diagnostics: diagnostics))
         let context = CheckContext(
-            diagnostics: diagnostics, files: files, environment: environment, now: Int64(time(nil)))
+            diagnostics: diagnostics, files: files, environment: environment, now: now)
         var configuration = ConfigurationChecker(context: context).check(file)
         guard !diagnostics.hasErrors else { throw ConfigurationErrors(diagnostics: diagnostics.sorted) }
         configuration.warnings = diagnostics.sorted

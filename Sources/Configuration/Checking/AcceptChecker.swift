@@ -6,7 +6,7 @@ struct AcceptChecker {
     /// What passes; empty for a public route (and when there were errors).
     func check(_ words: [Word]?, of route: Directive, pattern: PathPattern?, content: [Directive]) -> CredentialKinds {
         guard let words else {
-            if !(route.block ?? []).contains(where: { $0.name.text == "accept" }) {
+            if !context.attempts("accept", in: route, .route) {
                 context.error(
                     "route without 'accept'", at: route.name,
                     suggestion: "add 'accept jwt;' or 'accept api_key;', or 'accept none;' to make it public")
@@ -70,7 +70,7 @@ struct AcceptChecker {
     /// Without it a key would open every agent's path.
     private func checkAgent(_ word: Word, of route: Directive, _ pattern: PathPattern?) {
         guard let pattern, pattern.parameters.contains("agent_id"),
-            !(route.block ?? []).contains(where: { $0.name.text == "agent" })
+            !context.attempts("agent", in: route, .route)
         else { return }
         context.error(
             "'accept api_key' with {agent_id} in the path but no 'agent': a key would open every agent's", at: word,

@@ -16,7 +16,7 @@ extension CheckContext {
     func duration(_ word: Word, _ range: ClosedRange<Duration>) -> Duration? {
         let units = ["ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
         guard let milliseconds = Self.quantity(word.text, units: units) else {
-            if Int(word.text) != nil {
+            if Self.quantity(word.text, units: ["": 1]) != nil {
                 error(
                     "'\(word.text.clipped)' has no unit", at: word,
                     suggestion: "write '\(word.text.clipped)s' for seconds; units are ms, s, m, h and d")
@@ -70,12 +70,12 @@ extension CheckContext {
         return nil
     }
 
-    /// Digits and a unit; nil also when the product does not fit.
+    /// Digits and a unit; what does not fit is as large as can be.
     private static func quantity(_ text: String, units: [String: Int]) -> Int? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        guard let factor = units[text.dropFirst(digits.count).lowercased()], let count = Int(digits) else { return nil }
-        let (product, overflow) = count.multipliedReportingOverflow(by: factor)
-        return overflow ? nil : product
+        guard !digits.isEmpty, let factor = units[text.dropFirst(digits.count).lowercased()] else { return nil }
+        let (product, overflow) = (Int(digits) ?? .max).multipliedReportingOverflow(by: factor)
+        return overflow ? .max : product
     }
 
     static func sizeText(_ bytes: Int) -> String {

@@ -40,6 +40,18 @@ final class CheckContext {
         }
     }
 
+    /// Whether a block says `name`, or misspells it: then that it is missing is no news.
+    func attempts(_ name: String, in block: Directive, _ grammar: BlockGrammar) -> Bool {
+        (block.block ?? []).contains { directive in
+            let text = directive.name.text
+            return text == name || grammar.rule(text) == nil && meant(by: text, in: grammar) == name
+        }
+    }
+
+    private func meant(by name: String, in grammar: BlockGrammar) -> String? {
+        grammar.otherNames[name] ?? Spelling.nearest(to: name, among: grammar.rules.map(\.name))
+    }
+
     private func rule(for directive: Directive, in grammar: BlockGrammar) -> DirectiveRule? {
         let name = directive.name.text
         guard let rule = grammar.rule(name) else {
@@ -58,12 +70,10 @@ final class CheckContext {
     }
 
     private func suggestion(for name: String, in grammar: BlockGrammar) -> String? {
-        if let other = grammar.otherNames[name] { return "did you mean '\(other)'?" }
-        let homes = BlockGrammar.all.filter { $0.rule(name) != nil }
-        if let home = homes.first {
+        if grammar.otherNames[name] == nil, let home = BlockGrammar.all.first(where: { $0.rule(name) != nil }) {
             return home.title.isEmpty ? "it belongs at the top level" : "it belongs in a '\(home.title)' block"
         }
-        return Spelling.suggestion(for: name, among: grammar.rules.map(\.name))
+        return meant(by: name, in: grammar).map { "did you mean '\($0)'?" }
     }
 
     private func isWellFormed(_ directive: Directive, _ rule: DirectiveRule) -> Bool {

@@ -67,7 +67,7 @@ struct IssuerChecker {
 
     private func algorithms(_ directives: [Directive], in block: Directive) -> [NamedAlgorithm] {
         guard let directive = directives.first(where: { $0.name.text == "algorithms" }) else {
-            if !(block.block ?? []).contains(where: { $0.name.text == "algorithms" }) {
+            if !context.attempts("algorithms", in: block, .jwt) {
                 context.error(
                     "jwt without 'algorithms': nothing would be accepted", at: block.name,
                     suggestion: "add 'algorithms RS256;' with what the issuer signs with")

@@ -14,7 +14,7 @@ struct KeyLoader {
 
     func load(_ directives: [Directive], in block: Directive, algorithms: [NamedAlgorithm]) -> Loaded {
         guard let words = directives.first(where: { $0.name.text == "keys" })?.arguments else {
-            if !(block.block ?? []).contains(where: { $0.name.text == "keys" }) {
+            if !context.attempts("keys", in: block, .jwt) {
                 context.error(
                     "jwt without 'keys': nothing could be verified", at: block.name,
                     suggestion: "add 'keys jwks:file.json;', 'keys pem:public.pem;' or 'keys secret file:hs256.key;'")
@@ -23,7 +23,10 @@ struct KeyLoader {
         }
         let loaded = keys(words, algorithms)
         let covered = Set(loaded.keys.flatMap(\.algorithms))
+        let isKeySet = words[0].text.hasPrefix("jwks:")
+        let isSecret = words[0].text == "secret"
         for named in algorithms where !loaded.keys.isEmpty && !covered.contains(named.algorithm) {
+            guard isKeySet || named.isSymmetric == isSecret else { continue }  // that was an error
             context.diagnostics.warning(
                 "no key of this block can verify \(named.algorithm.rawValue)", at: named.word.span,
                 suggestion: "add a key for it, or remove it")

@@ -133,7 +133,7 @@ struct RouteChecker {
 
     private func upstream(_ word: Word?, of route: Directive) -> Int {
         guard let word else {
-            if !(route.block ?? []).contains(where: { $0.name.text == "upstream" }) {
+            if !context.attempts("upstream", in: route, .route) {
                 context.error("route without 'upstream'", at: route.name, suggestion: "add 'upstream NAME;'")
             }
             return 0

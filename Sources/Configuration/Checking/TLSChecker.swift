@@ -25,7 +25,7 @@ struct TLSChecker {
             default: break
             }
         }
-        if !(block.block ?? []).contains(where: { $0.name.text == "certificate" }) {
+        if !context.attempts("certificate", in: block, .tls) {
             context.error(
                 "'tls' without 'certificate'", at: block.name, suggestion: "add 'certificate cert.pem file:key.pem;'")
         }

@@ -45,7 +45,7 @@ struct UpstreamChecker {
             }
         }
         result.tls = tls(directives)
-        if !(block.block ?? []).contains(where: { $0.name.text == "server" }) {
+        if !context.attempts("server", in: block, .upstream) {
             context.error("upstream without 'server'", at: block.name, suggestion: "add 'server 127.0.0.1:9000;'")
         }
         return result
