@@ -121,6 +121,9 @@ public enum Sockets {
         return result == 0 ? SocketAddress(native: storage) : nil
     }
 
+    /// Another descriptor of the same socket; -1 when there is none to be had.
+    public static func duplicate(_ descriptor: Int32) -> Int32 { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+
     /// Closes a descriptor that no object owns.
     public static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
 

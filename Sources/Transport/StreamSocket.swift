@@ -62,13 +62,15 @@ public final class StreamSocket {
 
     /// Ends our side: TLS says `close_notify`, the kernel sends FIN; the peer may still send.
     public func shutDownWriting() {
+        guard descriptor >= 0 else { return }
         tls?.sendCloseNotify()
-        if descriptor >= 0 { shutdown(descriptor, Int32(SHUT_WR)) }
+        shutdown(descriptor, Int32(SHUT_WR))
     }
 
     /// Closes the socket in order.
     public func close() {
-        tls?.sendCloseNotify()
+        // TLS remembers the number of a descriptor that may be somebody else's by now.
+        if descriptor >= 0 { tls?.sendCloseNotify() }
         closeDescriptor()
     }
 

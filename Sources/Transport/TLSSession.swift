@@ -133,8 +133,8 @@ public final class TLSSession {
         ERR_clear_error()
     }
 
-    /// `TLSv1.3` or `TLSv1.2`, once the handshake is complete.
-    public var version: StaticString { unsafe SSL_version(ssl) == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2" }
+    /// TLS 1.3 was agreed on, else 1.2.
+    public var isVersion13: Bool { unsafe SSL_version(ssl) == TLS1_3_VERSION }
 
     /// The session came from a ticket, without a full handshake.
     public var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }

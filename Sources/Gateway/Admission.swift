@@ -1,0 +1,51 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// How many clients' connections all shards may hold together, so that descriptors are left for upstreams and the store.
+///
+/// Shared by the shards as two atomics: touched once when a connection opens and once when it ends, never by a request.
+final class Admission: Sendable {
+    /// Descriptors kept back for the store, logs, epoll sets and the like.
+    private static let reservedDescriptors = 64
+
+    /// Connections at most.
+    let limit: Int
+    private let open = Atomic<Int>(0)
+    private let isFull = Atomic<Bool>(false)
+
+    /// `configured`, but never more than leaves each connection one descriptor for an upstream.
+    init(configured: Int?) {
+        let available = max((Self.descriptorLimit() - Self.reservedDescriptors) / 2, 8)
+        limit = min(configured ?? available, available)
+    }
+
+    /// Raises the soft limit on descriptors to the hard one.
+    static func raiseDescriptorLimit() {
+        var limits = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return }
+        limits.rlim_cur = limits.rlim_max
+        unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+    }
+
+    private static func descriptorLimit() -> Int {
+        var limits = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return 1024 }
+        return Int(clamping: limits.rlim_cur)
+    }
+
+    /// Counts one more connection; false when there is no room, and the listener has to wait.
+    func admit() -> Bool {
+        let count = open.add(1, ordering: .relaxed).newValue
+        if count <= limit { return true }
+        open.subtract(1, ordering: .relaxed)
+        isFull.store(true, ordering: .relaxed)
+        return false
+    }
+
+    /// Counts one less; true when listeners that wait may try again.
+    func release() -> Bool {
+        open.subtract(1, ordering: .relaxed)
+        return isFull.load(ordering: .relaxed) && isFull.exchange(false, ordering: .relaxed)
+    }
+}

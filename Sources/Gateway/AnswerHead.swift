@@ -1,0 +1,82 @@
+import HTTP
+import Policy
+import Transport
+
+/// Writes the head of an upstream's answer for an HTTP/1.1 client: kept lines as they came, framing and connection anew.
+enum AnswerHead {
+    /// Appends the final head and decides how the body is framed. `closes` announces that the connection ends.
+    static func append(_ exchange: Exchange, bytes: Span<UInt8>, closes: Bool, to output: ByteBuffer) {
+        let answer = exchange.answer
+        appendStatusLine(answer, bytes, to: output)
+        appendKept(answer, bytes, to: output)
+        var closes = closes
+        switch answer.framing {
+        case .none:
+            exchange.answerFraming = .none
+        case .length: exchange.answerFraming = .identity
+        case .chunked, .untilClose:
+            if exchange.head.minorVersion == 0 {
+                exchange.answerFraming = .untilClose
+                closes = true
+            } else {
+                exchange.answerFraming = .chunked
+                output.append("Transfer-Encoding: chunked\r\n")
+            }
+        }
+        output.append("X-Request-Id: ")
+        output.append(exchange.requestID)
+        if closes {
+            output.append("\r\nConnection: close\r\n\r\n")
+        } else {
+            // A client of HTTP/1.0 has to be told that the connection stays.
+            output.append(exchange.head.minorVersion == 0 ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
+        }
+    }
+
+    /// Appends an interim head (1xx) without what is meant for one hop.
+    static func appendInterim(_ exchange: Exchange, bytes: Span<UInt8>, to output: ByteBuffer) {
+        appendStatusLine(exchange.answer, bytes, to: output)
+        appendKept(exchange.answer, bytes, to: output)
+        output.append("\r\n")
+    }
+
+    private static func appendStatusLine(_ answer: ResponseHead, _ bytes: Span<UInt8>, to output: ByteBuffer) {
+        output.append("HTTP/1.1 ")
+        output.append(decimal: answer.status)
+        output.append(" ")
+        output.append(bytes, answer.reason.range)
+        output.append("\r\n")
+    }
+
+    /// Neighbouring kept lines leave in one copy.
+    private static func appendKept(_ answer: ResponseHead, _ bytes: Span<UInt8>, to output: ByteBuffer) {
+        var run = LineRun()
+        for index in answer.fields.indices where HeaderPolicy.disposition(ofResponse: answer.fields[index]) == .copy {
+            run.add(answer.fields[index].line.range, bytes, to: output)
+        }
+        run.flush(bytes, to: output)
+    }
+}
+
+/// Collects lines that lie side by side, so that they are copied at once.
+struct LineRun {
+    private var start = 0
+    private var end = 0
+
+    @inline(__always)
+    mutating func add(_ line: Range<Int>, _ bytes: Span<UInt8>, to output: ByteBuffer) {
+        if line.lowerBound == end {
+            end = line.upperBound
+        } else {
+            flush(bytes, to: output)
+            start = line.lowerBound
+            end = line.upperBound
+        }
+    }
+
+    @inline(__always)
+    mutating func flush(_ bytes: Span<UInt8>, to output: ByteBuffer) {
+        if end > start { output.append(bytes, start..<end) }
+        start = end
+    }
+}

@@ -1,0 +1,52 @@
+import HTTP
+
+/// Where an answer's body ends, byte by byte.
+enum DownloadFraming {
+    /// There is no body, or it has ended.
+    case none
+    /// So many bytes are still to come.
+    case length(UInt64)
+    /// Chunks.
+    case chunked(ChunkedDecoder)
+    /// All until the connection ends.
+    case untilClose
+
+    /// Bytes still to come from which on larger reads are worth it.
+    private static let longBody: UInt64 = 16 * 1024
+
+    init(_ framing: BodyFraming) {
+        switch framing {
+        case .none: self = .none
+        case .length(let count): self = count == 0 ? .none : .length(count)
+        case .chunked: self = .chunked(ChunkedDecoder())
+        case .untilClose: self = .untilClose
+        }
+    }
+
+    var isComplete: Bool { if case .none = self { true } else { false } }
+
+    /// The body's end left the connection in step.
+    var allowsReuse: Bool { if case .none = self { true } else { false } }
+
+    /// Much is still to come.
+    var isLong: Bool { if case .length(let rest) = self { rest > Self.longBody } else { false } }
+
+    /// The next piece of `bytes`.
+    mutating func next(_ bytes: Span<UInt8>) -> ChunkedDecoder.Step {
+        switch self {
+        case .none: return .end(consumed: 0)
+        case .untilClose: return .data(0..<bytes.count, consumed: bytes.count)
+        case .length(let rest):
+            let count = Int(min(UInt64(bytes.count), rest))
+            let left = rest - UInt64(count)
+            self = left == 0 ? .none : .length(left)
+            return .data(0..<count, consumed: count)
+        case .chunked(var decoder):
+            self = .none
+            let step = decoder.next(bytes, from: 0)
+            if case .end = step { return step }
+            self = .chunked(decoder)
+            return step
+        }
+    }
+}

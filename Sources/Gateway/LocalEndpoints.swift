@@ -1,0 +1,62 @@
+import Configuration
+import HTTP
+import Transport
+
+/// What every listener answers itself before routes are looked at: `/healthz`, and all of a `redirect` listener.
+extension Exchange {
+    /// Answers when the request is for the gateway itself.
+    func answersLocally(_ buffer: ByteBuffer) -> Bool {
+        let bytes = buffer.readable
+        if isHealthCheck(bytes) {
+            answerLocally(.json(200, "{\"status\":\"ok\"}"))
+            return true
+        }
+        guard let downstream else { return true }
+        if downstream.isAdmin {
+            AdminEndpoints.answer(self, bytes)
+            return true
+        }
+        guard downstream.listener.kind == .redirect else { return false }
+        redirect(bytes)
+        return true
+    }
+
+    /// `GET` or `HEAD` of `/healthz`, with or without a slash, whatever credential comes along.
+    private func isHealthCheck(_ bytes: Span<UInt8>) -> Bool {
+        let path = head.path
+        guard path.count == 8 || path.count == 9, head.method == .get || head.method == .head else { return false }
+        return TextMatch.isPath(bytes.extracting(path.range), "/healthz")
+    }
+
+    /// A credential that came over plain HTTP was exposed: it is refused, so that nobody goes on using it.
+    private func redirect(_ bytes: Span<UInt8>) {
+        if head.authorization != nil { return refuse(.httpsRequired) }
+        guard let host = head.host else { return refuse(.badRequest(field: "host", reason: "missing")) }
+        var location = Array("https://".utf8)
+        location += Array(HostName.withoutPort(bytes.extracting(host.range)).utf8)
+        location += Array(serving.redirectPort.utf8)
+        let path = bytes.extracting(head.path.range)
+        for index in path.indices { location.append(path[index]) }
+        if let query = head.query {
+            location.append(UInt8(ascii: "?"))
+            let text = bytes.extracting(query.range)
+            for index in text.indices { location.append(text[index]) }
+        }
+        answerLocally(.redirect(to: location))
+    }
+}
+
+/// Compares bytes with literals.
+enum TextMatch {
+    /// Whether `bytes` are `path`, with or without one final slash.
+    static func isPath(_ bytes: Span<UInt8>, _ path: StaticString) -> Bool {
+        let count = path.utf8CodeUnitCount
+        guard bytes.count == count || (bytes.count == count + 1 && bytes[count] == UInt8(ascii: "/")) else {
+            return false
+        }
+        return path.withUTF8Buffer { literal in
+            for index in 0..<count where unsafe bytes[index] != literal[index] { return false }
+            return true
+        }
+    }
+}

@@ -1,0 +1,371 @@
+public import Configuration
+import Dispatch
+import HTTP
+public import Identity
+public import Logging
+import Observability
+import Policy
+import Transport
+
+/// Why the gateway cannot start, in a sentence for people.
+public struct ServerError: Error, Sendable {
+    /// What happened, to what, and the way out.
+    public let message: String
+}
+
+/// The running gateway: its shards, its sockets, its configuration and how that changes.
+///
+/// What it holds itself is confined to `control`, a serial queue: signals, reloads and the end of a drain happen there, one
+/// after the other. The shards are spoken to by posts.
+public final class Server: @unchecked Sendable {
+    /// Reads the configuration anew.
+    public typealias Loader = @Sendable () -> Result<Configuration, ConfigurationErrors>
+
+    private let control = DispatchQueue(label: "gatehouse.control")
+    private let loader: Loader
+    private let store: (any Store)?
+    private let logger: Logger
+    private var configuration: Configuration
+    private let tickets: TLSTicketKeys
+    private let admission: Admission
+    private var workers: [Worker] = []
+    private var follower: KeyFollower?
+    private var keys: KeyTable
+    private var accessLog: AccessLog?
+    private var names: NameWatch?
+    private var health: HealthWatch?
+    private var signals: SignalWatch?
+    private var succeededReloads: UInt64 = 0
+    private var failedReloads: UInt64 = 0
+    private var drained = 0
+    private var isDraining = false
+    private let finished = DispatchSemaphore(value: 0)
+
+    /// A server for `configuration`. `loader` reads it anew on SIGHUP; `store` holds the API keys.
+    public init(
+        configuration: Configuration, loader: @escaping Loader, store: (any Store)?, logger: Logger
+    ) throws(ServerError) {
+        self.configuration = configuration
+        self.loader = loader
+        self.store = store
+        self.logger = logger
+        Admission.raiseDescriptorLimit()
+        admission = Admission(configured: configuration.limits.connections)
+        keys = KeyTable([])
+        do throws(TLSError) { tickets = try TLSTicketKeys() } catch { throw ServerError(message: error.message) }
+    }
+
+    // MARK: Start
+
+    /// Serves until it is told to stop; returns the exit code.
+    public func run() -> Int32 {
+        do throws(ServerError) {
+            try control.sync { Result { () throws(ServerError) in try start() } }.get()
+        } catch {
+            logger.critical("\(error.message)")
+            return 1
+        }
+        SystemdNotify.ready()
+        finished.wait()
+        return 0
+    }
+
+    private func start() throws(ServerError) {
+        let signals = SignalWatch(queue: control) { [unowned self] signal in handle(signal) }
+        self.signals = signals
+        accessLog = makeAccessLog()
+        let serving = try makeServing(configuration)
+        let sockets = try openAll(configuration)
+        try followKeys()
+        try dropPrivileges()
+        for index in 0..<configuration.workers { try addWorker(index, serving) }
+        for worker in workers { worker.shard.post { worker.start() } }
+        for (listener, descriptors) in sockets { attach(listener, descriptors) }
+        startAdminQuestions()
+        watchUpstreams(serving)
+        logger.info(
+            "serving",
+            metadata: [
+                "listeners": "\(configuration.listeners.map(\.address.description).joined(separator: " "))",
+                "workers": "\(configuration.workers)", "max_connections": "\(admission.limit)",
+            ])
+    }
+
+    private func makeAccessLog() -> AccessLog? {
+        switch configuration.accessLog {
+        case .off: nil
+        case .standardOutput: AccessLog(.standardOutput, logger: logger)
+        case .file(let path): AccessLog(.file(path), logger: logger)
+        }
+    }
+
+    private func makeServing(_ configuration: Configuration) throws(ServerError) -> Serving {
+        do throws(TLSError) { return try Serving(configuration, tickets: tickets) } catch {
+            throw ServerError(message: error.message)
+        }
+    }
+
+    private func followKeys() throws(ServerError) {
+        guard let store else { return }
+        let follower = KeyFollower(store: store, revocationLag: configuration.revocationLag) { [unowned self] event in
+            keysChanged(event)
+        }
+        self.follower = follower
+        do throws(StoreError) { keys = try follower.start() } catch { throw ServerError(message: "\(error)") }
+    }
+
+    private func keysChanged(_ event: KeyFollower.Event) {
+        switch event {
+        case .changed(let table):
+            control.async { [self] in
+                keys = table
+                for worker in workers { worker.shard.post { worker.replaceKeys(table) } }
+            }
+        case .lost(let error): logger.error("the store cannot be read, API keys stay as they are: \(error)")
+        case .recovered: logger.notice("the store can be read again")
+        }
+    }
+
+    private func dropPrivileges() throws(ServerError) {
+        guard let user = configuration.user else { return }
+        let (userID, groupID) = try Privileges.drop(to: user)
+        accessLog?.giveTo(user: userID, group: groupID)
+    }
+
+    private func addWorker(_ index: Int, _ serving: Serving) throws(ServerError) {
+        do throws(SocketError) {
+            let shard = try Shard(index: index)
+            let worker = Worker(
+                shard: shard, serving: serving, keys: keys, accessLog: accessLog, admission: admission, logger: logger)
+            shard.start()
+            workers.append(worker)
+        } catch { throw ServerError(message: error.message) }
+    }
+
+    // MARK: Listeners
+
+    /// The sockets of every listener, one for each shard, so that an address that is taken is found before anything runs.
+    private func openAll(_ configuration: Configuration) throws(ServerError) -> [(Listener, [Int32])] {
+        var opened: [(Listener, [Int32])] = []
+        do throws(ServerError) {
+            for listener in Self.allListeners(configuration) {
+                opened.append((listener, try Self.open(listener, count: self.configuration.workers)))
+            }
+        } catch {
+            for (_, descriptors) in opened { for descriptor in descriptors { Sockets.close(descriptor) } }
+            throw error
+        }
+        return opened
+    }
+
+    /// Clients' listeners and, as one of its own kind, `admin`.
+    private static func allListeners(_ configuration: Configuration) -> [Listener] {
+        configuration.listeners + (configuration.admin.map { [Listener(address: $0, kind: .plain)] } ?? [])
+    }
+
+    private static func open(_ listener: Listener, count: Int) throws(ServerError) -> [Int32] {
+        if Sockets.isTaken(listener.address) {
+            throw ServerError(
+                message:
+                    "listen \(listener.address): the address is taken by another process; stop it or choose another")
+        }
+        do throws(SocketError) {
+            if case .unix = listener.address {
+                let first = try Sockets.listen(at: listener.address)
+                return [first] + (1..<max(count, 1)).map { _ in Sockets.duplicate(first) }
+            }
+            var descriptors: [Int32] = []
+            for _ in 0..<count { descriptors.append(try Sockets.listen(at: listener.address)) }
+            return descriptors
+        } catch { throw ServerError(message: error.message) }
+    }
+
+    private func attach(_ listener: Listener, _ descriptors: [Int32]) {
+        let isAdmin = listener.address == configuration.admin
+        let name = isAdmin ? "admin" : listener.address.description
+        for (worker, descriptor) in zip(workers, descriptors) {
+            // One shard can ask all the others: admin requests are few.
+            if isAdmin && worker !== workers[0] {
+                Sockets.close(descriptor)
+                continue
+            }
+            worker.shard.post { worker.open(listener, descriptor: descriptor, name: name, isAdmin: isAdmin) }
+        }
+    }
+
+    // MARK: Signals
+
+    private func handle(_ signal: Signal) {
+        switch signal {
+        case .reload: reload()
+        case .stop: isDraining ? cut() : drain()
+        case .reopenLogs:
+            accessLog?.reopen()
+            logger.info("access log reopened")
+        }
+    }
+
+    private func reload() {
+        guard !isDraining else { return }
+        SystemdNotify.reloading()
+        defer { SystemdNotify.ready() }
+        switch loader() {
+        case .failure(let errors):
+            failedReloads += 1
+            logger.error("the configuration was not reloaded, the old one stays")
+            for diagnostic in errors.diagnostics { logger.error("\(diagnostic.rendered)") }
+        case .success(let fresh):
+            do throws(ServerError) {
+                try apply(fresh)
+                succeededReloads += 1
+                logger.notice("the configuration was reloaded")
+            } catch {
+                failedReloads += 1
+                logger.error("the configuration was not reloaded, the old one stays: \(error.message)")
+            }
+        }
+    }
+
+    private func apply(_ fresh: Configuration) throws(ServerError) {
+        let serving = try makeServing(fresh)
+        let old = Self.allListeners(configuration)
+        let new = Self.allListeners(fresh)
+        var opened: [(Listener, [Int32])] = []
+        // What stays at its address but changes its kind is closed first and opened anew.
+        let gone = old.filter { !new.contains($0) }
+        for listener in gone { for worker in workers { worker.shard.queue.sync { worker.close(listener) } } }
+        do throws(ServerError) {
+            for listener in new where !old.contains(listener) {
+                opened.append((listener, try Self.open(listener, count: workers.count)))
+            }
+        } catch {
+            for (_, descriptors) in opened { for descriptor in descriptors { Sockets.close(descriptor) } }
+            for listener in gone {
+                if let descriptors = try? Self.open(listener, count: workers.count) { attach(listener, descriptors) }
+            }
+            throw error
+        }
+        warnOfRestart(fresh)
+        configuration = fresh
+        for worker in workers {
+            let keys = keys
+            worker.shard.queue.sync { worker.apply(serving, keys: keys) }
+        }
+        for (listener, descriptors) in opened { attach(listener, descriptors) }
+        watchUpstreams(serving)
+    }
+
+    private func warnOfRestart(_ fresh: Configuration) {
+        var changed: [String] = []
+        if fresh.workers != configuration.workers { changed.append("workers") }
+        if fresh.store != configuration.store { changed.append("store") }
+        if fresh.user != configuration.user { changed.append("user") }
+        if fresh.accessLog != configuration.accessLog { changed.append("access_log") }
+        if fresh.limits.connections != configuration.limits.connections { changed.append("max_connections") }
+        guard !changed.isEmpty else { return }
+        logger.warning("changed, and in effect after a restart only: \(changed.joined(separator: ", "))")
+    }
+
+    // MARK: Drain
+
+    private func drain() {
+        isDraining = true
+        SystemdNotify.stopping()
+        logger.notice(
+            "stopping; requests in flight may finish", metadata: ["drain_timeout": "\(configuration.drainTimeout)"])
+        health?.stop()
+        names?.stop()
+        for worker in workers {
+            worker.shard.post { [self] in
+                worker.onDrained = { self.workerDrained() }
+                worker.drain()
+            }
+        }
+        control.asyncAfter(deadline: .now() + .nanoseconds(Int(configuration.drainTimeout.nanoseconds))) {
+            [weak self] in
+            self?.cut()
+        }
+    }
+
+    /// Ends what outlived the drain.
+    private func cut() {
+        for worker in workers { worker.shard.post { worker.cut() } }
+    }
+
+    private func workerDrained() {
+        control.async { [self] in
+            drained += 1
+            guard drained == workers.count else { return }
+            follower?.stop()
+            if let accessLog { _ = accessLog.flush(deadline: .now() + .seconds(1)) }
+            logger.notice("stopped")
+            finished.signal()
+        }
+    }
+
+    // MARK: Upstreams
+
+    private func watchUpstreams(_ serving: Serving) {
+        names?.stop()
+        health?.stop()
+        let names = NameWatch(serving.configuration, workers: workers)
+        self.names = names
+        names.start()
+        let health = HealthWatch(workers: workers)
+        self.health = health
+        health.start()
+    }
+
+    // MARK: Questions
+
+    private func startAdminQuestions() {
+        let questions = AdminQuestions(
+            metrics: { [weak self] answer in self?.collectMetrics(answer) },
+            readiness: { [weak self] answer in self?.collectReadiness(answer) })
+        let first = workers[0]
+        first.shard.post { first.questions = questions }
+    }
+
+    private func collectMetrics(_ answer: @escaping @Sendable (LocalAnswer) -> Void) {
+        control.async { [self] in
+            var renderer = MetricsRenderer()
+            renderer.succeededReloads = succeededReloads
+            renderer.failedReloads = failedReloads
+            renderer.droppedLogLines = accessLog?.droppedLines ?? 0
+            renderer.process = ProcessFigures.read()
+            let base = renderer
+            ShardSurvey.ask(workers, { ($0.snapshot(), $0.upstreamStates()) }) { answers in
+                var merged = MetricsSnapshot()
+                for (snapshot, _) in answers { merged.merge(snapshot) }
+                var renderer = base
+                renderer.upstreams = UpstreamReport.merge(answers.map(\.1))
+                answer(
+                    LocalAnswer(status: 200, contentType: MetricsRenderer.contentType, body: renderer.render(merged)))
+            }
+        }
+    }
+
+    private func collectReadiness(_ answer: @escaping @Sendable (LocalAnswer) -> Void) {
+        control.async { [self] in
+            let isDraining = isDraining
+            let store = store
+            ShardSurvey.ask(workers, { $0.upstreamStates() }) { answers in
+                var checks: [(String, String)] = [("draining", isDraining ? "failed" : "ok")]
+                if let store {
+                    do throws(StoreError) {
+                        try store.usable()
+                        checks.append(("store", "ok"))
+                    } catch { checks.append(("store", "failed")) }
+                }
+                checks += UpstreamReport.checks(UpstreamReport.merge(answers))
+                answer(Self.readiness(checks))
+            }
+        }
+    }
+
+    private static func readiness(_ checks: [(String, String)]) -> LocalAnswer {
+        let isReady = checks.allSatisfy { $0.1 == "ok" }
+        let members = checks.map { "\"\($0.0)\":\"\($0.1)\"" }.joined(separator: ",")
+        return .json(isReady ? 200 : 503, "{\"status\":\"\(isReady ? "ok" : "unavailable")\",\"checks\":{\(members)}}")
+    }
+}

@@ -1,0 +1,106 @@
+import Configuration
+import Transport
+
+/// What a shard knows of one server of an upstream: addresses, load, health, kept connections.
+///
+/// Confined to its shard's queue.
+final class ServerState {
+    /// An ejection doubles with each one in a row, up to so many times the first.
+    private static let ejectionGrowthAtMost = 32
+
+    let definition: UpstreamServer
+    private var addresses: [SocketAddress] = []
+    private var nextAddressIndex = 0
+    /// Requests under way.
+    var activeCount = 0
+    /// Connections kept for later, the most recent last.
+    var idle: [UpstreamConnection] = []
+    private var failuresInRow = 0
+    private var ejectionsInRow = 0
+    private var ejectedUntil = MonotonicTime(nanoseconds: .min)
+    /// What active checks say; true until one failed.
+    private(set) var isReported = true
+    private let identity: UInt64
+
+    init(_ definition: UpstreamServer) {
+        self.definition = definition
+        identity = StableHash.of(Array(definition.text.utf8).span)
+        if case .address(let address) = definition.endpoint { addresses = [address] }
+    }
+
+    var text: String { definition.text }
+
+    /// The name that the server's certificate has to be for.
+    func tlsName(_ settings: UpstreamTLS?) -> String {
+        if let name = settings?.serverName { return name }
+        switch definition.endpoint {
+        case .host(let name, _): return name
+        case .address(let address): return address.hostText
+        }
+    }
+
+    // MARK: Addresses
+
+    var addressCount: Int { addresses.count }
+
+    /// The address to connect to next; nil while the name has none.
+    func nextAddress() -> SocketAddress? {
+        guard !addresses.isEmpty else { return nil }
+        nextAddressIndex = (nextAddressIndex + 1) % addresses.count
+        return addresses[nextAddressIndex]
+    }
+
+    /// Takes newly resolved addresses. Connections to an address that is gone are no longer kept.
+    func replaceAddresses(_ fresh: [SocketAddress]) {
+        guard !fresh.isEmpty, Set(fresh) != Set(addresses) else { return }
+        let isFirst = addresses.isEmpty
+        addresses = fresh
+        nextAddressIndex = 0
+        if !isFirst {
+            for connection in idle { connection.close(reset: false) }
+        }
+    }
+
+    // MARK: Load
+
+    /// Requests under way for each unit of weight, this one counted.
+    var load: Double { Double(activeCount + 1) / Double(definition.weight) }
+
+    /// How much a key belongs to this server: the largest wins.
+    func affinity(to key: UInt64) -> Double {
+        var mixed = (key ^ identity) &* 0x9e37_79b9_7f4a_7c15
+        mixed ^= mixed >> 29
+        mixed &*= 0xbf58_476d_1ce4_e5b9
+        mixed ^= mixed >> 32
+        // Weighted highest random weight: the logarithm of a uniform number over the weight, here by its reciprocal.
+        let uniform = (Double(mixed >> 11) + 0.5) / Double(1 << 53)
+        return Double(definition.weight) * (1 / (1 - uniform))
+    }
+
+    // MARK: Health
+
+    /// Takes requests: not ejected by failures, nor reported ill.
+    func isLive(_ now: MonotonicTime) -> Bool { isReported && ejectedUntil <= now && !addresses.isEmpty }
+
+    /// An answer came in order.
+    func succeeded() {
+        failuresInRow = 0
+        ejectionsInRow = 0
+    }
+
+    /// A connection, a handshake or an answer failed.
+    func failed(_ now: MonotonicTime, _ upstream: Upstream) {
+        failuresInRow += 1
+        guard failuresInRow >= upstream.failLimit else { return }
+        failuresInRow = 0
+        let growth = min(1 << min(ejectionsInRow, 16), Self.ejectionGrowthAtMost)
+        ejectedUntil = now.advanced(byNanoseconds: upstream.ejectTime.nanoseconds * Int64(growth))
+        ejectionsInRow += 1
+    }
+
+    /// An active check came to a result.
+    func reported(_ isHealthy: Bool) {
+        isReported = isHealthy
+        if isHealthy { ejectedUntil = MonotonicTime(nanoseconds: .min) }
+    }
+}

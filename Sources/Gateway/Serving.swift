@@ -1,0 +1,63 @@
+import Configuration
+import HTTP
+import Policy
+import Transport
+
+/// A configuration made ready to serve: routes compiled, certificates in TLS contexts, the envelope with its realm.
+///
+/// Immutable. Built off the shards and posted to each; an exchange keeps the one it began with (`design`: reload never
+/// touches a connection).
+final class Serving: Sendable {
+    let configuration: Configuration
+    let router: Router
+    let envelope: ErrorEnvelope
+    let tls: TLSServerContext?
+    /// How each upstream's connections speak TLS, by the upstream's index.
+    let upstreamTLS: [TLSClientContext?]
+    let headLimits: HeadLimits
+    /// Where a `redirect` listener sends clients: `:8443`, or empty for port 443.
+    let redirectPort: String
+    /// Labels of metrics and logs, by the route's index.
+    let routeNames: [[UInt8]]
+    let upstreamNames: [[UInt8]]
+
+    init(_ configuration: Configuration, tickets: TLSTicketKeys) throws(TLSError) {
+        self.configuration = configuration
+        router = Router(configuration: configuration)
+        envelope = ErrorEnvelope(realm: configuration.realm)
+        if let settings = configuration.tls {
+            tls = try TLSServerContext(
+                identities: settings.identities, minimumVersion: settings.minimumVersion,
+                clientAuthority: settings.clientAuthority, tickets: tickets)
+        } else {
+            tls = nil
+        }
+        var contexts: [TLSClientContext?] = []
+        for upstream in configuration.upstreams {
+            if let settings = upstream.tls {
+                contexts.append(try TLSClientContext(trust: settings.trust))
+            } else {
+                contexts.append(nil)
+            }
+        }
+        upstreamTLS = contexts
+        var limits = HeadLimits()
+        limits.head = configuration.limits.head
+        limits.fields = configuration.limits.fields
+        limits.target = configuration.limits.target
+        headLimits = limits
+        redirectPort = Self.redirectPort(configuration.listeners)
+        routeNames = configuration.routes.map { Array($0.name.utf8) }
+        upstreamNames = configuration.upstreams.map { Array($0.name.utf8) }
+    }
+
+    private static func redirectPort(_ listeners: [Listener]) -> String {
+        for listener in listeners where listener.kind == .tls {
+            switch listener.address {
+            case .ipv4(_, let port), .ipv6(_, let port): return port == 443 ? "" : ":\(port)"
+            case .unix: continue
+            }
+        }
+        return ""
+    }
+}

@@ -1,0 +1,96 @@
+import Configuration
+import HTTP
+import Policy
+import Transport
+
+/// Writes the head of a request for an HTTP/1.1 upstream: the normalised path, kept lines as they came, and what only the
+/// gateway may say (identity, way of the request, framing).
+enum UpstreamHead {
+    static func append(
+        _ exchange: Exchange, bytes: Span<UInt8>, from downstream: DownstreamConnection, to output: ByteBuffer
+    ) {
+        guard let route = exchange.route else { return }
+        let head = exchange.head
+        let context = HeaderPolicy.RequestContext(
+            route: route, principal: exchange.principal, trustsPeer: downstream.isTrustedPeer, isGRPC: head.isGRPC)
+        appendRequestLine(exchange, bytes, to: output)
+        var run = LineRun()
+        var sent = SentByProxy()
+        for index in head.fields.indices {
+            let field = head.fields[index]
+            switch HeaderPolicy.disposition(of: field, in: bytes, context) {
+            case .copy:
+                run.add(field.line.range, bytes, to: output)
+                if field.id.isForwarding { sent.note(field.id) }
+            case .drop: break
+            case .extend: sent.hasAddresses = true
+            }
+        }
+        run.flush(bytes, to: output)
+        appendWay(exchange, bytes, from: downstream, sent, to: output)
+        if let principal = exchange.principal { output.append(principal.headerLines) }
+        output.append("X-Request-Id: ")
+        output.append(exchange.requestID)
+        appendFraming(head.framing, to: output)
+    }
+
+    /// What a trusted proxy has said already.
+    private struct SentByProxy {
+        var hasAddresses = false
+        var hasScheme = false
+        var hasHost = false
+
+        mutating func note(_ id: FieldName) {
+            if id == .xForwardedProto { hasScheme = true }
+            if id == .xForwardedHost { hasHost = true }
+        }
+    }
+
+    private static func appendRequestLine(_ exchange: Exchange, _ bytes: Span<UInt8>, to output: ByteBuffer) {
+        let head = exchange.head
+        output.append(bytes, head.methodRange.range)
+        output.append(" ")
+        output.append(exchange.path)
+        if let query = head.query {
+            output.append("?")
+            output.append(bytes, query.range)
+        }
+        output.append(" HTTP/1.1\r\n")
+    }
+
+    private static func appendWay(
+        _ exchange: Exchange, _ bytes: Span<UInt8>, from downstream: DownstreamConnection, _ sent: SentByProxy,
+        to output: ByteBuffer
+    ) {
+        output.append("X-Forwarded-For: ")
+        if sent.hasAddresses {
+            for field in exchange.head.fields where field.id == .xForwardedFor && !field.isAlias && !field.value.isEmpty
+            {
+                output.append(bytes, field.value.range)
+                output.append(", ")
+            }
+        }
+        output.append(downstream.address)
+        output.append("\r\n")
+        if !sent.hasScheme {
+            output.append(downstream.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
+        }
+        if !sent.hasHost, let host = exchange.head.host {
+            output.append("X-Forwarded-Host: ")
+            output.append(bytes, host.range)
+            output.append("\r\n")
+        }
+    }
+
+    /// A request without a body gets no invented length.
+    private static func appendFraming(_ framing: BodyFraming, to output: ByteBuffer) {
+        switch framing {
+        case .none, .untilClose: output.append("\r\n\r\n")
+        case .length(let count):
+            output.append("\r\nContent-Length: ")
+            output.append(decimal: Int(clamping: count))
+            output.append("\r\n\r\n")
+        case .chunked: output.append("\r\nTransfer-Encoding: chunked\r\n\r\n")
+        }
+    }
+}

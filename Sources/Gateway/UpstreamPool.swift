@@ -1,0 +1,170 @@
+import Configuration
+import Transport
+
+/// A shard's connections to one upstream: which server a request goes to, and which connections are kept.
+///
+/// Confined to its shard's queue. Bounds: `keepalive` idle connections for all servers together; lent ones are bounded by
+/// the clients' connections.
+final class UpstreamPool {
+    /// An idle connection is kept for so long; most servers close after 60 s or more.
+    private static let idleTime: Int64 = 55_000_000_000
+
+    private static let attemptsAtMost = 4
+
+    let definition: Upstream
+    let tls: TLSClientContext?
+    /// The upstream's place in the configuration.
+    var index: Int
+    private(set) weak var worker: Worker?
+    private(set) var servers: [ServerState]
+    private(set) var activeCount = 0
+    private(set) var isRetired = false
+    private var idleCount = 0
+    private var turn = 0
+    private let turns: [Int]
+
+    init(_ definition: Upstream, index: Int, tls: TLSClientContext?) {
+        self.definition = definition
+        self.index = index
+        self.tls = tls
+        servers = definition.servers.map { ServerState($0) }
+        // Weighted turns, interleaved: each server as often as its weight says.
+        let heaviest = definition.servers.map(\.weight).max() ?? 1
+        turns = (0..<heaviest).flatMap { round in
+            definition.servers.indices.filter { definition.servers[$0].weight > round }
+        }
+    }
+
+    /// Connections tried for one request at most: each address of each server, within reason.
+    var attempts: Int { min(servers.reduce(0) { $0 + max($1.addressCount, 1) }, Self.attemptsAtMost) }
+
+    /// Whether `other` describes the same servers in the same way, so that a reload may keep this pool. Private trust
+    /// is compared by its certificates.
+    func isInterchangeable(with other: Upstream) -> Bool {
+        !isRetired && definition.name == other.name && definition.servers == other.servers
+            && definition.balance == other.balance && definition.healthCheck == other.healthCheck
+            && definition.connectTimeout == other.connectTimeout && definition.responseTimeout == other.responseTimeout
+            && definition.idleTimeout == other.idleTimeout && definition.keepalive == other.keepalive
+            && definition.failLimit == other.failLimit && definition.ejectTime == other.ejectTime
+            && definition.tls == nil && other.tls == nil
+    }
+
+    func attach(to worker: Worker) { self.worker = worker }
+
+    /// Lends a kept or a new connection; nil when no server can be tried.
+    func lease(for exchange: Exchange, excluding failed: ServerState? = nil, fresh: Bool = false) -> UpstreamConnection?
+    {
+        guard let worker, let server = choose(for: exchange, excluding: failed, now: worker.shard.now) else {
+            return nil
+        }
+        if !fresh, let kept = server.idle.popLast() {
+            idleCount -= 1
+            lent(to: server)
+            return kept
+        }
+        guard let address = server.nextAddress() else {
+            server.failed(worker.shard.now, definition)
+            return nil
+        }
+        do throws(SocketError) {
+            let (descriptor, ready) = try Sockets.connect(to: address)
+            lent(to: server)
+            return UpstreamConnection(
+                pool: self, server: server, descriptor: descriptor, isConnected: ready, worker: worker)
+        } catch {
+            server.failed(worker.shard.now, definition)
+            return nil
+        }
+    }
+
+    private func lent(to server: ServerState) {
+        server.activeCount += 1
+        activeCount += 1
+    }
+
+    // MARK: Choice
+
+    private func choose(for exchange: Exchange, excluding failed: ServerState?, now: MonotonicTime) -> ServerState? {
+        if servers.count == 1 { return servers[0].isReported ? servers[0] : nil }
+        var candidates = servers.filter { $0.isLive(now) && $0 !== failed }
+        // When passive checks have ejected them all, trying one is better than refusing everything.
+        if candidates.isEmpty { candidates = servers.filter { $0.isReported && $0 !== failed } }
+        if candidates.isEmpty { candidates = servers.filter { $0.isReported } }
+        guard !candidates.isEmpty else { return nil }
+        switch definition.balance {
+        case .leastRequest: return leastBusy(candidates)
+        case .roundRobin: return inTurn(candidates)
+        case .hash(let field): return byHash(candidates, exchange.hashKey(field: field))
+        }
+    }
+
+    /// The less busy of two random ones, by weight.
+    private func leastBusy(_ candidates: [ServerState]) -> ServerState {
+        guard candidates.count > 1, let worker else { return candidates[0] }
+        let first = worker.requestIDs.number(below: candidates.count)
+        var second = worker.requestIDs.number(below: candidates.count - 1)
+        if second >= first { second += 1 }
+        return candidates[first].load <= candidates[second].load ? candidates[first] : candidates[second]
+    }
+
+    private func inTurn(_ candidates: [ServerState]) -> ServerState {
+        for _ in turns {
+            turn = (turn + 1) % turns.count
+            let server = servers[turns[turn]]
+            if candidates.contains(where: { $0 === server }) { return server }
+        }
+        return candidates[0]
+    }
+
+    /// Highest random weight: a server that comes or goes moves only its own share.
+    private func byHash(_ candidates: [ServerState], _ key: UInt64) -> ServerState {
+        candidates.max { $0.affinity(to: key) < $1.affinity(to: key) } ?? candidates[0]
+    }
+
+    // MARK: Connections
+
+    /// Keeps a connection whose exchange is over.
+    func keep(_ connection: UpstreamConnection) {
+        returned(connection.server)
+        guard !isRetired, idleCount < definition.keepalive else { return connection.close(reset: false) }
+        idleCount += 1
+        connection.server.idle.append(connection)
+        connection.idle(for: Self.idleTime)
+    }
+
+    /// A connection is gone. `wasIdle` tells that it may be among the kept ones.
+    func closed(_ connection: UpstreamConnection, wasIdle: Bool) {
+        guard wasIdle else { return returned(connection.server) }
+        if let place = connection.server.idle.lastIndex(where: { $0 === connection }) {
+            connection.server.idle.remove(at: place)
+            idleCount -= 1
+        }
+    }
+
+    private func returned(_ server: ServerState) {
+        server.activeCount -= 1
+        activeCount -= 1
+    }
+
+    /// Keeps nothing from now on; what is lent is closed when it comes back.
+    func retire() {
+        isRetired = true
+        for server in servers {
+            for connection in server.idle { connection.close(reset: false) }
+        }
+    }
+
+    // MARK: What others find out
+
+    /// New addresses of a host name; an empty list changes nothing.
+    func resolved(_ server: Int, _ addresses: [SocketAddress]) {
+        guard servers.indices.contains(server) else { return }
+        servers[server].replaceAddresses(addresses)
+    }
+
+    /// The result of an active health check.
+    func reported(_ server: Int, isHealthy: Bool) {
+        guard servers.indices.contains(server) else { return }
+        servers[server].reported(isHealthy)
+    }
+}

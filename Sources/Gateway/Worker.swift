@@ -1,0 +1,220 @@
+import Configuration
+import Dispatch
+import HTTP
+import Logging
+import Observability
+import Policy
+import Transport
+
+/// What one shard serves with: its configuration, authenticator, upstream pools, counters and log lines.
+///
+/// Everything in it is confined to the shard's queue; that is why it may be `Sendable`. Others speak to it by
+/// `shard.post`.
+final class Worker: @unchecked Sendable {
+    let shard: Shard
+    let logger: Logger
+    private(set) var serving: Serving
+    private(set) var authenticator: Authenticator
+    private(set) var pools: [UpstreamPool] = []
+    private var retiredPools: [UpstreamPool] = []
+    let metrics: ShardMetrics
+    let accessLog: AccessLog?
+    var logLines = AccessLogRenderer()
+    var clock = DateCache()
+    var requestIDs: RequestIDGenerator
+    var random = SystemRandomNumberGenerator()
+    /// Stopping: connections end with their request.
+    private(set) var isDraining = false
+    /// Clients' connections of this shard.
+    private(set) var connectionCount = 0
+    /// Exchanges that wait for their next request.
+    private var spareExchanges: [Exchange] = []
+    /// Spare exchanges kept at most.
+    private static let spareExchangesAtMost = 512
+    private(set) var listeners: [ListenerChannel] = []
+    private var logFlushScheduled = false
+    let admission: Admission
+    var onDrained: (@Sendable () -> Void)?
+    /// What admin requests ask of the whole process; on the first shard only.
+    var questions: AdminQuestions?
+    private var routeNumbers: [Int] = []
+
+    init(
+        shard: Shard, serving: Serving, keys: KeyTable, accessLog: AccessLog?, admission: Admission, logger: Logger
+    ) {
+        self.shard = shard
+        self.serving = serving
+        self.accessLog = accessLog
+        self.admission = admission
+        self.logger = logger
+        metrics = ShardMetrics()
+        requestIDs = RequestIDGenerator()
+        authenticator = Self.authenticator(serving, keys)
+        pools = Self.makePools(for: serving, keeping: [])
+        routeNumbers = metrics.register(routes: serving.configuration.routes.map(\.name))
+    }
+
+    /// The number that a request is counted by. A request that began before a reload may have a route that is gone.
+    func metricsRoute(_ exchange: Exchange) -> Int {
+        guard let route = exchange.route else { return ShardMetrics.noRoute }
+        if exchange.serving === serving { return routeNumbers[route.index] }
+        return metrics.register(routes: [route.name])[0]
+    }
+
+    /// What the shard counted, with what its cache counted itself.
+    func snapshot() -> MetricsSnapshot {
+        metrics.setTokenCache(
+            hits: formerCacheHits + authenticator.cacheHits, misses: formerCacheMisses + authenticator.cacheMisses)
+        return metrics.snapshot()
+    }
+
+    private var formerCacheHits = 0
+    private var formerCacheMisses = 0
+
+    private static func authenticator(_ serving: Serving, _ keys: KeyTable) -> Authenticator {
+        let configuration = serving.configuration
+        return Authenticator(
+            issuers: configuration.issuers, keyPrefix: configuration.keyPrefix, tokenLimit: configuration.limits.token,
+            keys: keys)
+    }
+
+    // MARK: Configuration
+
+    /// Serves with a new configuration from the next request on. The token cache starts empty.
+    func apply(_ fresh: Serving, keys: KeyTable) {
+        serving = fresh
+        routeNumbers = metrics.register(routes: fresh.configuration.routes.map(\.name))
+        formerCacheHits += authenticator.cacheHits
+        formerCacheMisses += authenticator.cacheMisses
+        authenticator = Self.authenticator(fresh, keys)
+        let old = pools
+        pools = Self.makePools(for: fresh, keeping: old)
+        for pool in old where !pools.contains(where: { $0 === pool }) {
+            pool.retire()
+            if pool.activeCount > 0 { retiredPools.append(pool) }
+        }
+        retiredPools.removeAll { $0.activeCount == 0 }
+        for pool in pools where pool.worker == nil { pool.attach(to: self) }
+    }
+
+    /// Upstreams that did not change keep their connections and what is known of their servers' health.
+    private static func makePools(for serving: Serving, keeping old: [UpstreamPool]) -> [UpstreamPool] {
+        serving.configuration.upstreams.enumerated().map { index, upstream in
+            let kept = old.first { $0.isInterchangeable(with: upstream) }
+            if let kept {
+                kept.index = index
+                return kept
+            }
+            return UpstreamPool(upstream, index: index, tls: serving.upstreamTLS[index])
+        }
+    }
+
+    /// The pool of a route's upstream; nil when a reload took it away before the request was forwarded.
+    @inline(__always)
+    func pool(for route: Route, in served: Serving) -> UpstreamPool? {
+        if served === serving { return pools[route.upstream] }
+        let name = served.configuration.upstreams[route.upstream].name
+        return pools.first { $0.definition.name == name }
+    }
+
+    /// Connects the pools made in `init` to their worker.
+    func start() {
+        for pool in pools { pool.attach(to: self) }
+    }
+
+    func replaceKeys(_ table: KeyTable) { authenticator.replaceKeys(table) }
+
+    // MARK: Listeners and connections
+
+    func open(_ listener: Listener, descriptor: Int32, name: String, isAdmin: Bool) {
+        let channel = ListenerChannel(
+            listener, descriptor: descriptor, label: metrics.register(listeners: [name])[0], isAdmin: isAdmin,
+            worker: self)
+        listeners.append(channel)
+        channel.start()
+    }
+
+    func close(_ listener: Listener) {
+        for channel in listeners where channel.listener == listener { channel.close() }
+        listeners.removeAll { $0.listener == listener }
+    }
+
+    func connectionOpened(_ label: Int) {
+        connectionCount += 1
+        metrics.connectionOpened(listener: label)
+    }
+
+    func connectionClosed(_ label: Int) {
+        connectionCount -= 1
+        metrics.connectionClosed(listener: label)
+        if admission.release() {
+            for channel in listeners { channel.resume() }
+        }
+        if isDraining && connectionCount == 0 { finishDrain() }
+    }
+
+    // MARK: Exchanges
+
+    @inline(__always)
+    func takeExchange() -> Exchange {
+        if let spare = spareExchanges.popLast() {
+            spare.begin(serving)
+            return spare
+        }
+        return Exchange(worker: self, serving: serving)
+    }
+
+    @inline(__always)
+    func giveBack(_ exchange: Exchange) {
+        exchange.reset()
+        if spareExchanges.count < Self.spareExchangesAtMost { spareExchanges.append(exchange) }
+    }
+
+    // MARK: Log
+
+    /// Nanoseconds that a log line waits for others at most.
+    private static let logDelay = DispatchTimeInterval.milliseconds(200)
+
+    /// Hands the rendered lines over when there are many, else soon.
+    func logLineAdded() {
+        if logLines.isFull {
+            flushLog()
+        } else if !logFlushScheduled {
+            logFlushScheduled = true
+            shard.queue.asyncAfter(deadline: .now() + Self.logDelay) { [weak self] in
+                self?.logFlushScheduled = false
+                self?.flushLog()
+            }
+        }
+    }
+
+    func flushLog() {
+        guard logLines.pendingCount > 0 else { return }
+        accessLog?.submit(logLines.takeChunk())
+    }
+
+    // MARK: Drain
+
+    /// Stops accepting; connections end with the request they carry; idle ones end now.
+    func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        for channel in listeners { channel.close() }
+        listeners.removeAll()
+        for case let connection as DownstreamConnection in shard.watchedChannels { connection.drain() }
+        if connectionCount == 0 { finishDrain() }
+    }
+
+    /// Ends what is still there: the truncation is visible.
+    func cut() {
+        for case let connection as DownstreamConnection in shard.watchedChannels { connection.cut() }
+        if connectionCount == 0 { finishDrain() }
+    }
+
+    private func finishDrain() {
+        flushLog()
+        for pool in pools { pool.retire() }
+        onDrained?()
+        onDrained = nil
+    }
+}
