@@ -1,0 +1,219 @@
+public import Configuration
+public import HTTP
+import JOSE
+
+/// What the gateway would do with a request and why, step by step, without sending it: `gatehouse explain`. It asks the
+/// parser, normaliser, router, authenticator and authorizer that serve requests. No step holds a part of a credential.
+public struct DecisionTrace: Sendable {
+    /// How it ends.
+    public enum Outcome: Sendable, Equatable {
+        /// The request goes on to the upstream of this name.
+        case forwarded(upstream: String)
+        /// The gateway answers it with an error.
+        case refused(Refusal)
+        /// The gateway answers it by itself (`/healthz`).
+        case answered
+    }
+
+    /// The request to explain.
+    public struct Request: Sendable {
+        /// The method's name.
+        public var method: String
+        /// The target, as it stands in a request line.
+        public var target: String
+        /// Field lines, `Name: value`. `Host: localhost` is added when there is no `Host`.
+        public var fieldLines: [String]
+
+        /// A request.
+        public init(method: String, target: String, fieldLines: [String] = []) {
+            self.method = method
+            self.target = target
+            self.fieldLines = fieldLines
+        }
+    }
+
+    /// One line a step, for people.
+    public private(set) var steps: [String] = []
+    /// How it ends.
+    public private(set) var outcome: Outcome = .refused(.notFound)
+    /// The route that it met.
+    public private(set) var route: Route?
+
+    /// The status of a refusal or of the gateway's own answer; nil when the upstream decides.
+    public var status: Int? {
+        switch outcome {
+        case .forwarded: nil
+        case .refused(let refusal): refusal.status
+        case .answered: 200
+        }
+    }
+
+    /// The refusal's code.
+    public var code: String? { if case .refused(let refusal) = outcome { "\(refusal.code)" } else { nil } }
+
+    /// Explains a request under a configuration and the API keys of its store, at `now` in seconds since 1970.
+    public init(_ request: Request, configuration: Configuration, keys: KeyTable, now: Int64) {
+        let bytes = Self.bytes(of: request)
+        if let refusal = judge(bytes.span, configuration, keys, now) { outcome = .refused(refusal) }
+        switch outcome {
+        case .forwarded(let upstream): note("decision", "forwarded to upstream \(upstream)")
+        case .refused(let refusal): note("decision", "\(refusal.status) \(refusal.code): \(refusal.message)")
+        case .answered: note("decision", "200, answered by the gateway itself")
+        }
+    }
+
+    private static func bytes(of request: Request) -> [UInt8] {
+        var lines = ["\(request.method) \(request.target) HTTP/1.1"] + request.fieldLines
+        if !request.fieldLines.contains(where: { $0.lowercased().hasPrefix("host:") }) {
+            lines.append("Host: localhost")
+        }
+        return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+    }
+
+    private mutating func note(_ step: String, _ text: String) { steps.append("\(step): \(text)") }
+
+    /// Everything up to the decision: nil when the request passes.
+    private mutating func judge(
+        _ bytes: Span<UInt8>, _ configuration: Configuration, _ keys: KeyTable, _ now: Int64
+    ) -> Refusal? {
+        var limits = HeadLimits()
+        limits.head = configuration.limits.head
+        limits.fields = configuration.limits.fields
+        limits.target = configuration.limits.target
+        var head = RequestHead()
+        var parser = RequestHeadParser(limits: limits)
+        switch parser.parse(bytes, into: &head) {
+        case .incomplete: return reject("request", .badRequest(field: nil, reason: "the head is not complete"))
+        case .failed(let error): return reject("request", error.refusal)
+        case .complete: note("request", "\(text(bytes, head.methodRange)) for host \(text(bytes, head.host))")
+        }
+        var path: [UInt8] = []
+        let sent = bytes.extracting(head.path.range)
+        if let error = PathNormalizer.normalize(sent, into: &path) { return reject("path", error.refusal) }
+        let normal = String(copying: path.span)
+        note("path", ByteWords.equal(sent, path.span) ? normal : "\(String(copying: sent)) is \(normal)")
+        if normal == "/healthz" || normal == "/healthz/", head.method == .get || head.method == .head {
+            outcome = .answered
+            return nil
+        }
+        var match = RouteMatch()
+        if let refusal = meet(bytes, head, path.span, configuration, &match) { return refusal }
+        guard let route else { return .notFound }
+        if let refusal = pass(bytes, head, path.span, route, match, configuration, keys, now) { return refusal }
+        outcome = .forwarded(upstream: configuration.upstreams[route.upstream].name)
+        return nil
+    }
+
+    private mutating func meet(
+        _ bytes: Span<UInt8>, _ head: RequestHead, _ path: Span<UInt8>, _ configuration: Configuration,
+        _ match: inout RouteMatch
+    ) -> Refusal? {
+        let host = bytes.extracting(head.host?.range ?? 0..<0)
+        let name = bytes.extracting(head.methodRange.range)
+        switch Router(configuration: configuration)
+            .match(host: host, method: head.method, methodName: name, path: path, into: &match)
+        {
+        case .notFound: return reject("route", .notFound)
+        case .methodNotAllowed(let allowed): return reject("route", .methodNotAllowed(allowed: allowed))
+        case .found: break
+        }
+        let route = configuration.routes[match.routeIndex]
+        self.route = route
+        let accepted = route.isPublic ? "none" : route.accept.names.joined(separator: " ")
+        note("route", "\(route.name) at \(route.position.text), accept \(accepted)")
+        for (name, range) in zip(route.pattern.parameters, match.parameters) {
+            note("parameter", "\(name) is \(text(path, range))")
+        }
+        return nil
+    }
+
+    private mutating func pass(
+        _ bytes: Span<UInt8>, _ head: RequestHead, _ path: Span<UInt8>, _ route: Route, _ match: RouteMatch,
+        _ configuration: Configuration, _ keys: KeyTable, _ now: Int64
+    ) -> Refusal? {
+        if route.isPublic {
+            note("credential", "not looked at")
+            return nil
+        }
+        guard let value = head.authorization else { return reject("credential", .credentialsMissing) }
+        let authenticator = Authenticator(
+            issuers: configuration.issuers, keyPrefix: configuration.keyPrefix, tokenLimit: configuration.limits.token,
+            keys: keys, cacheCapacity: 0)
+        guard let range = BearerToken.range(in: bytes.extracting(value.range)) else {
+            note("credential", "Authorization is not 'Bearer' with something behind it")
+            return .credentialsMissing
+        }
+        let token = bytes.extracting(value.range).extracting(range)
+        switch BearerToken.form(of: token, keyPrefix: Array(configuration.keyPrefix.utf8)) {
+        case .jwt: note("credential", "a JWT by its form")
+        case .apiKey: note("credential", "an API key by its prefix")
+        case .unknown: note("credential", "neither a JWT nor an API key by its form")
+        }
+        let principal: Principal
+        switch authenticator.examine(token, now: now) {
+        case .refused(let refusal): return reject("verification", refusal)
+        case .tokenFailed(let failure):
+            note("verification", failure.explanation)
+            return failure.refusal
+        case .principal(let found, _): principal = found
+        }
+        note("verification", principal.explanation(configuration.issuers))
+        if let refusal = Authorizer.authorize(principal, route: route, path: path, match: match) {
+            return reject("authorization", refusal)
+        }
+        note("authorization", "passes")
+        return nil
+    }
+
+    private mutating func reject(_ step: String, _ refusal: Refusal) -> Refusal {
+        note(step, refusal.explanation)
+        return refusal
+    }
+
+    private func text(_ bytes: Span<UInt8>, _ range: ByteRange?) -> String {
+        guard let range else { return "-" }
+        return String(copying: bytes.extracting(range.range))
+    }
+}
+
+extension Principal {
+    fileprivate func explanation(_ issuers: [TokenIssuer]) -> String {
+        let end = expiresAt == .max ? "never expires" : "expires \(HTTPDate.iso8601(expiresAt))"
+        switch kind {
+        case .jwt:
+            let issuer = claims.map { issuers[$0.issuerIndex].name } ?? ""
+            return "token of jwt block \(issuer) for user \(userID), \(end)"
+        case .apiKey:
+            return "API key \(keyID ?? "") of agent \(agentID ?? "") and user \(userID), \(end)"
+        }
+    }
+}
+
+extension TokenFailure {
+    fileprivate var explanation: String {
+        switch self {
+        case .invalid(let reason): "\(reason)"
+        case .expired(let time): "expired \(HTTPDate.iso8601(time))"
+        case .notYetValid(let time): "not valid before \(HTTPDate.iso8601(time))"
+        case .wrongType(let expected): "another token_type than \(expected)"
+        }
+    }
+}
+
+extension Refusal {
+    /// The refusal with what is particular to it.
+    fileprivate var explanation: String {
+        switch self {
+        case .badRequest(_, let reason, _): reason
+        case .notFound: "no pattern covers this path"
+        case .methodNotAllowed(let allowed): "the path allows \(allowed)"
+        case .apiKeyInvalid: "no such key in the store"
+        case .apiKeyExpired(let time): "expired \(HTTPDate.iso8601(time))"
+        case .apiKeyRevoked(let time): "revoked\(time.map { " \(HTTPDate.iso8601($0))" } ?? "")"
+        case .permissionDenied(let required, _): "the token lacks \(required)"
+        case .agentMismatch(let agent): "the key belongs to another agent than \(agent)"
+        case .credentialNotAccepted(let accepted): "the route accepts \(accepted.joined(separator: " ")) only"
+        default: "\(message)"
+        }
+    }
+}
