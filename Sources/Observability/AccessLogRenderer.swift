@@ -2,7 +2,7 @@
 ///
 /// Invariant: confined to one shard. A line is `begin`, `add…` in the order of `AccessLogMember`, `end`; between lines the
 /// chunk ends in a line feed. A line is at most `lineBound` bytes, since every value is bounded, so a chunk that is handed
-/// over once `isFull` never outgrows `chunkCapacity` and is allocated once.
+/// over once `isFull` never outgrows `chunkCapacity`, and rendering allocates nothing.
 public struct AccessLogRenderer: ~Copyable {
     /// Bytes of a chunk.
     public static let chunkCapacity = 64 * 1024
@@ -13,7 +13,7 @@ public struct AccessLogRenderer: ~Copyable {
     /// The longest line: each byte of a text may become `\u00XX`.
     static let lineBound = 6 * (pathBound + AccessLogMember.allCases.count * valueBound)
 
-    private var chunk: [UInt8] = []
+    private var chunk = LineBuffer(capacity: chunkCapacity)
     private var timestamp = TimestampText()
     private let mask: QueryMask
     private var last: AccessLogMember?
@@ -29,26 +29,17 @@ public struct AccessLogRenderer: ~Copyable {
     /// The next line might not fit: the chunk is to be handed over now.
     @inline(__always) public var isFull: Bool { chunk.count > Self.chunkCapacity - Self.lineBound }
 
-    /// The lines so far; the renderer starts over with nothing. What is handed over is not much larger than its bytes,
-    /// since it counts by them while it waits: a small chunk is copied and its memory used again.
+    /// The lines so far, in an array of their size: it may wait long. The renderer starts over with nothing.
     public mutating func takeChunk() -> [UInt8] {
         assert(last == nil, "a line is open")
-        if chunk.count < Self.chunkCapacity / 2 {
-            let taken = unsafe chunk.withUnsafeBufferPointer { unsafe Array($0) }
-            chunk.removeAll(keepingCapacity: true)
-            return taken
-        }
-        var taken: [UInt8] = []
-        swap(&taken, &chunk)
-        return taken
+        return chunk.take()
     }
 
     /// Opens a line with the time of the request, in nanoseconds since 1970.
     public mutating func begin(wallClockNanoseconds: Int64) {
         assert(last == nil, "the line before was not ended")
-        if chunk.capacity < Self.chunkCapacity { chunk.reserveCapacity(Self.chunkCapacity) }
         last = .time
-        chunk.append(literal: "{\"time\":\"")
+        chunk.append("{\"time\":\"")
         timestamp.append(wallClockNanoseconds, to: &chunk)
         chunk.append(UInt8(ascii: "\""))
     }
@@ -67,7 +58,7 @@ public struct AccessLogRenderer: ~Copyable {
         guard value.utf8CodeUnitCount > 0 else { return }
         open(member)
         chunk.append(UInt8(ascii: "\""))
-        chunk.append(literal: value)
+        chunk.append(value)
         chunk.append(UInt8(ascii: "\""))
     }
 
@@ -116,14 +107,13 @@ public struct AccessLogRenderer: ~Copyable {
     public mutating func end() {
         assert(last != nil, "no line is open")
         last = nil
-        chunk.append(literal: "}\n")
+        chunk.append("}\n")
     }
 
     @inline(__always)
     private mutating func open(_ member: AccessLogMember) {
         assert((last?.rawValue ?? .max) < member.rawValue, "members come in the order of the contract, each once")
         last = member
-        chunk.append(UInt8(ascii: ","))
-        chunk.append(literal: member.label)
+        chunk.append(member.label)
     }
 }

@@ -42,7 +42,7 @@ public struct MetricsRenderer: Sendable {
         renderConnections(snapshot, to: &text)
         renderGateway(snapshot, to: &text)
         renderProcess(to: &text)
-        return text.bytes
+        return text.take()
     }
 
     private func renderRequests(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {

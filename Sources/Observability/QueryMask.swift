@@ -1,3 +1,5 @@
+import Glibc
+
 /// Writes a path with its query for the log, with the values of credentials as `***` (CWE-532: no credential in a log).
 ///
 /// A parameter is masked when its name is one of `names` (in any case, with escapes decoded, `-` as `_`) or when its value
@@ -14,9 +16,8 @@ struct QueryMask: Sendable {
     let keyPrefix: [UInt8]
 
     /// Appends at most `limit` bytes of `target`, masked and escaped for JSON.
-    func append(_ target: Span<UInt8>, limit: Int, to bytes: inout [UInt8]) {
-        var index = 0
-        while index < target.count, target[index] != UInt8(ascii: "?") { index += 1 }
+    func append(_ target: Span<UInt8>, limit: Int, to bytes: inout LineBuffer) {
+        var index = Self.queryStart(target)
         var start = 0  // of what is not written yet
         while index < target.count, index < limit {
             // target[index] is `?`, `&` or `;`: a parameter follows.
@@ -28,7 +29,7 @@ struct QueryMask: Sendable {
             if isCredential(value: target, from: value) || Self.isCredential(name: target, name..<index) {
                 guard value < limit else { break }
                 bytes.append(jsonEscaped: target.extracting(start..<value), limit: value - start)
-                bytes.append(literal: "***")
+                bytes.append("***")
                 index = value
                 while index < target.count, target[index] != UInt8(ascii: "&") { index += 1 }
                 start = index
@@ -39,6 +40,15 @@ struct QueryMask: Sendable {
         }
         guard start < limit else { return }
         bytes.append(jsonEscaped: target.extracting(start..<target.count), limit: limit - start)
+    }
+
+    /// Where the first `?` is, or the end.
+    private static func queryStart(_ target: Span<UInt8>) -> Int {
+        unsafe target.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress, let found = unsafe memchr(base, Int32(UInt8(ascii: "?")), bytes.count)
+            else { return bytes.count }
+            return unsafe UnsafeRawPointer(found) - UnsafeRawPointer(base)
+        }
     }
 
     private static func startsName(_ byte: UInt8) -> Bool {
@@ -66,6 +76,7 @@ struct QueryMask: Sendable {
 
     /// Whether the bytes in `range`, decoded, are `candidate`.
     private static func matches(_ target: Span<UInt8>, _ range: Range<Int>, _ candidate: StaticString) -> Bool {
+        guard range.count >= candidate.utf8CodeUnitCount else { return false }
         let wanted = unsafe UnsafeBufferPointer(start: candidate.utf8Start, count: candidate.utf8CodeUnitCount)
         var index = range.lowerBound
         var position = 0

@@ -5,31 +5,32 @@ struct TimestampText {
     private var prefix: [UInt8] = []
 
     /// Appends the time that is `nanoseconds` after 1970-01-01T00:00:00Z; before that, the epoch itself.
-    mutating func append(_ nanoseconds: Int64, to bytes: inout [UInt8]) {
+    mutating func append(_ nanoseconds: Int64, to bytes: inout LineBuffer) {
         let (wanted, rest) = max(nanoseconds, 0).quotientAndRemainder(dividingBy: 1_000_000_000)
         if wanted != second { render(wanted) }
-        bytes.append(contentsOf: prefix)
+        bytes.append(prefix.span)
         bytes.append(UInt8(ascii: "."))
         bytes.append(threeDigits: Int(rest / 1_000_000))
         bytes.append(UInt8(ascii: "Z"))
     }
 
     private mutating func render(_ wanted: Int64) {
+        var text = LineBuffer(capacity: 64)
         let (days, time) = Int(wanted).quotientAndRemainder(dividingBy: 86_400)
         let date = Self.civil(days)
-        prefix.removeAll(keepingCapacity: true)
-        prefix.append(twoDigits: date.year / 100)
-        prefix.append(twoDigits: date.year % 100)
-        prefix.append(UInt8(ascii: "-"))
-        prefix.append(twoDigits: date.month)
-        prefix.append(UInt8(ascii: "-"))
-        prefix.append(twoDigits: date.day)
-        prefix.append(UInt8(ascii: "T"))
-        prefix.append(twoDigits: time / 3600)
-        prefix.append(UInt8(ascii: ":"))
-        prefix.append(twoDigits: time / 60 % 60)
-        prefix.append(UInt8(ascii: ":"))
-        prefix.append(twoDigits: time % 60)
+        text.append(twoDigits: date.year / 100)
+        text.append(twoDigits: date.year % 100)
+        text.append(UInt8(ascii: "-"))
+        text.append(twoDigits: date.month)
+        text.append(UInt8(ascii: "-"))
+        text.append(twoDigits: date.day)
+        text.append(UInt8(ascii: "T"))
+        text.append(twoDigits: time / 3600)
+        text.append(UInt8(ascii: ":"))
+        text.append(twoDigits: time / 60 % 60)
+        text.append(UInt8(ascii: ":"))
+        text.append(twoDigits: time % 60)
+        prefix = text.take()
         second = wanted
     }
 

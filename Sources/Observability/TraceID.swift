@@ -35,7 +35,7 @@ public struct TraceID: Sendable, Hashable {
     }
 
     /// Appends the id as 32 lower-case hexadecimal digits.
-    func appendHex(to bytes: inout [UInt8]) {
+    func appendHex(to bytes: inout LineBuffer) {
         for shift in stride(from: 60, through: 0, by: -4) { bytes.append(hexDigit: UInt8(high >> UInt64(shift) & 15)) }
         for shift in stride(from: 60, through: 0, by: -4) { bytes.append(hexDigit: UInt8(low >> UInt64(shift) & 15)) }
     }

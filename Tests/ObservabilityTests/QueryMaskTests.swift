@@ -7,9 +7,9 @@ struct QueryMaskTests {
     static let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 
     static func masked(_ path: String, limit: Int = AccessLogRenderer.pathBound) -> String {
-        var bytes: [UInt8] = []
+        var bytes = LineBuffer(capacity: 64)
         QueryMask(keyPrefix: Array("rk_".utf8)).append(path.utf8.span, limit: limit, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        return String(decoding: bytes.take(), as: UTF8.self)
     }
 
     @Test(

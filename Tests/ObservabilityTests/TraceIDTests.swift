@@ -31,9 +31,9 @@ struct TraceIDTests {
         ] as [(String, String, String?, String)])
     func parses(name: String, value: String, id: String?, why: String) {
         let parsed = TraceID(traceparent: value.utf8.span)
-        var hex: [UInt8] = []
+        var hex = LineBuffer(capacity: 32)
         parsed?.appendHex(to: &hex)
-        #expect(String(decoding: hex, as: UTF8.self) == id ?? "", "\(name): \(why)")
+        #expect(String(decoding: hex.take(), as: UTF8.self) == id ?? "", "\(name): \(why)")
         #expect((parsed == nil) == (id == nil), "\(name): \(why)")
     }
 }
