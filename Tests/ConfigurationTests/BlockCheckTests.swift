@@ -17,7 +17,7 @@ struct BlockCheckTests {
             ], why: "style.md's sentence"),
         Row(
             "a key that others can read", "tls { certificate cert.pem file:open.key; }",
-            ["1:28: error: others can reach the secret 'open.key' (mode 644); run: chmod 600 open.key"],
+            ["1:28: error: others can read the secret 'open.key' (mode 644); run: chmod 600 open.key"],
             why: "gateway-conf.md"),
         Row(
             "a key by its bare name", "tls { certificate cert.pem key.pem; }",
@@ -83,7 +83,7 @@ struct BlockCheckTests {
                 "1:39: error: environment variable 'SECRT' is not set; did you mean 'SECRET'?",
                 "1:49: error: environment variable 'EMPTY' is empty; set it before the start",
                 "1:59: error: 'empty.key' is empty; put the secret there",
-                "1:74: error: others can reach the secret 'open.key' (mode 644); run: chmod 600 open.key",
+                "1:74: error: others can read the secret 'open.key' (mode 644); run: chmod 600 open.key",
             ], why: "gateway-conf.md"),
         Row(
             "a kind of key for another kind of algorithm",

@@ -39,6 +39,9 @@ struct SyntaxTests {
         Case(
             name: "CRLF and a byte order mark", text: "\u{feff}a b;\r\nc;\r\n", tree: "a b;c;", why: "Windows editors"),
         Case(name: "parameters in a path", text: "r /a/{b}/c{ d {b}; }", tree: "r /a/{b}/c{d {b};}", why: "patterns"),
+        Case(
+            name: "an empty parameter in a path", text: "r /a/{}/b {}", tree: "r /a/{}/b{}",
+            why: "the pattern is to blame"),
         Case(name: "an empty block", text: "a{}b {}", tree: "a{}b{}", why: "{} is no parameter"),
         Case(name: "a brace before a word opens a block", text: "r /x/ {d e;}", tree: "r /x/{d e;}", why: "nginx"),
         Case(name: "nothing", text: " \n#", tree: "", why: "an empty file is text"),

@@ -55,12 +55,12 @@ extension CheckContext {
         return contents.bytes
     }
 
-    /// Whether nobody but its owner can reach a secret; else an error with the command that mends it.
+    /// Whether nobody but its owner can get at a secret; else an error with the command that mends it.
     func isPrivate(_ contents: FileAccess.Contents, _ name: String, _ word: Word) -> Bool {
         guard contents.mode & 0o077 != 0 else { return true }
         let path = word.span.file.resolve(name)
         error(
-            "others can reach the secret '\(path.clipped)' (mode \(String(contents.mode & 0o777, radix: 8)))", at: word,
+            "others can read the secret '\(path.clipped)' (mode \(String(contents.mode & 0o777, radix: 8)))", at: word,
             suggestion: "run: chmod 600 \(path)")
         return false
     }

@@ -73,12 +73,17 @@ struct Lexer {
         return nil
     }
 
+    /// The offset behind `{}` in the middle of a path: no block goes on with `/`, so that the pattern can be refused.
+    private func emptyParameterEnd() -> Int? {
+        file.bytes[offset...].starts(with: Array("{}/".utf8)) ? offset + 2 : nil
+    }
+
     private mutating func bareWord() -> Token {
         let start = offset
         while let byte = peek(), !Self.endsWord(byte) {
             switch byte {
             case UInt8(ascii: "{"):
-                guard let end = parameterEnd(at: offset) else { return word(from: start) }
+                guard let end = parameterEnd(at: offset) ?? emptyParameterEnd() else { return word(from: start) }
                 offset = end
             case UInt8(ascii: "\""), UInt8(ascii: "'"):
                 _ = single()
