@@ -57,7 +57,8 @@ public enum Base64URL {
     /// The decoded bytes of a text, or nil when it is not canonical.
     public static func decode(_ text: String) -> [UInt8]? {
         var output: [UInt8] = []
-        return decode([UInt8](text.utf8).span, into: &output) ? output : nil
+        let bytes = [UInt8](text.utf8)
+        return decode(bytes.span, into: &output) ? output : nil
     }
 
     /// The canonical spelling of `bytes`.

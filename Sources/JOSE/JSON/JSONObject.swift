@@ -48,6 +48,10 @@ public struct JSONObject: Equatable, Sendable, ExpressibleByDictionaryLiteral {
 extension String {
     /// Whether both have the same UTF-8 bytes: `==` alone would also take canonically equivalent strings for equal.
     public func hasSameBytes(as other: String) -> Bool {
-        self == other && utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+        let one = utf8.span
+        let other = other.utf8.span
+        guard one.count == other.count else { return false }
+        for index in 0..<one.count where one[index] != other[index] { return false }
+        return true
     }
 }

@@ -45,7 +45,8 @@ public struct SigningKey: Sendable {
     /// A JWS of any payload under any header.
     func sign(header: JSONObject, payload: [UInt8]) throws(KeyError) -> String {
         var token: [UInt8] = []
-        Base64URL.append(JSONWriter.encode(header).span, to: &token)
+        let headerText = JSONWriter.encode(header)
+        Base64URL.append(headerText.span, to: &token)
         token.append(UInt8(ascii: "."))
         Base64URL.append(payload.span, to: &token)
         let signature = try signature(of: token)
