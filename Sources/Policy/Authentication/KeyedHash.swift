@@ -21,7 +21,7 @@ struct KeyedHash: Sendable {
     @inline(__always)
     func callAsFunction(_ bytes: Span<UInt8>) -> UInt64 {
         let count = bytes.count
-        var state = first ^ UInt64(truncatingIfNeeded: count)
+        var state = first
         var place = 0
         while place &+ 16 <= count {
             let left = ByteWords.load(bytes, place) ^ second
@@ -33,6 +33,8 @@ struct KeyedHash: Sendable {
             place &+= 8
         }
         let tail = ByteWords.tail(bytes, place, count &- place)
-        return ByteWords.mix(ByteWords.mix(tail ^ second, state ^ third), first | 1) | 1
+        // The length comes last, where no byte of the input can cancel it.
+        let body = ByteWords.mix(tail ^ second, state ^ third)
+        return ByteWords.mix(body ^ UInt64(truncatingIfNeeded: count), first | 1) | 1
     }
 }
