@@ -34,22 +34,28 @@ enum ByteScan {
     /// The first control byte (below 0x20, or DEL), which ends a field value or makes it invalid.
     @inline(__always)
     static func firstControl(_ bytes: Span<UInt8>, from start: Int) -> Int {
-        let end = bytes.count
+        let near = controlNear(bytes, from: start, to: min(bytes.count, start &+ 32))
+        if near < start &+ 32 { return near }
+        // A long value (a token, a cookie) goes on in steps of 32.
+        return controlNear(bytes, from: skipPlain(bytes, from: near), to: bytes.count)
+    }
+
+    /// The first control byte before `end`, or `end`.
+    @inline(__always)
+    private static func controlNear(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
         var place = start
         while place &+ 8 <= end {
             let word = loadUnchecked(bytes, place)
             let flags = below(word, 0x20) | matching(word, 0x7f)
             if flags != 0 { return place &+ flags.trailingZeroBitCount >> 3 }
             place &+= 8
-            // A long value (a token, a cookie) goes on in steps of 32.
-            if place &- start == 32 { place = skipPlain(bytes, from: place) }
         }
         while place < end, bytes[place] >= 0x20, bytes[place] != 0x7f { place &+= 1 }
         return place
     }
 
     /// Skips blocks of 32 bytes without a control byte.
-    @inline(__always)
+    @inline(never)
     private static func skipPlain(_ bytes: Span<UInt8>, from start: Int) -> Int {
         let blank = SIMD16<UInt8>(repeating: 0x20)
         let delete = SIMD16<UInt8>(repeating: 0x7f)
@@ -98,19 +104,6 @@ enum ByteScan {
             if byte < 0x21 || byte == 0x23 || byte == 0x3f || byte >= 0x7f { return place }
             place &+= 1
         }
-        return place
-    }
-
-    /// The first line feed from `start` on, or `bytes.count`.
-    static func firstLineFeed(_ bytes: Span<UInt8>, from start: Int) -> Int {
-        let end = bytes.count
-        var place = start
-        while place &+ 8 <= end {
-            let flags = matching(loadUnchecked(bytes, place), 0x0a)
-            if flags != 0 { return place &+ flags.trailingZeroBitCount >> 3 }
-            place &+= 8
-        }
-        while place < end, bytes[place] != 0x0a { place &+= 1 }
         return place
     }
 

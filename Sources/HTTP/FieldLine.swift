@@ -54,6 +54,8 @@ struct FieldLine {
         }
 
         var valueStart = colon &+ 1
+        // One space is what nearly every line has.
+        if valueStart < bytes.count, bytes[valueStart] == 0x20 { valueStart &+= 1 }
         while valueStart < bytes.count, FieldSyntax.isBlank(bytes[valueStart]) { valueStart &+= 1 }
         var stop = ByteScan.firstControl(bytes, from: valueStart)
         while stop < bytes.count, bytes[stop] == 0x09 { stop = ByteScan.firstControl(bytes, from: stop &+ 1) }

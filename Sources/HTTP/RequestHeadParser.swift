@@ -2,7 +2,8 @@
 /// read in two ways is refused.
 ///
 /// Incremental: call it again with the same bytes and more behind them; it goes on at the last line that was not whole.
-/// The outcome depends on the bytes alone, not on how they were cut. After `.complete` or `.failed` it stands at the
+/// The outcome depends on the bytes alone, not on how they were cut. (A line that trickles in is scanned again for each
+/// piece: at most 32 KiB, 2 µs, less than it costs to receive the piece.) After `.complete` or `.failed` it stands at the
 /// beginning of a new head.
 public struct RequestHeadParser: Sendable {
     /// The bounds it holds.
@@ -11,8 +12,6 @@ public struct RequestHeadParser: Sendable {
     var isInFields = false
     /// Where the line begins that is not whole yet.
     var position = 0
-    /// Up to here that line is known to have no line feed.
-    var scanned = 0
     var seen: SeenFields = []
     var connection = ConnectionOptions()
 
@@ -25,7 +24,6 @@ public struct RequestHeadParser: Sendable {
     public mutating func reset() {
         isInFields = false
         position = 0
-        scanned = 0
         seen = []
         connection = ConnectionOptions()
     }
@@ -52,12 +50,6 @@ public struct RequestHeadParser: Sendable {
             case .line(let next): position = next
             }
             isInFields = true
-            scanned = position
-        }
-        // A line that trickles in is not parsed anew for each of its bytes.
-        if scanned > position {
-            scanned = ByteScan.firstLineFeed(bytes, from: scanned)
-            if scanned == bytes.count, limits.fields > head.fields.count { return .incomplete }
         }
         var line = FieldLine(names)
         while true {
@@ -74,7 +66,6 @@ public struct RequestHeadParser: Sendable {
                 if let error = finish(bytes, &head) { return .failed(error) }
                 return .complete
             case .incomplete:
-                scanned = bytes.count
                 return isBeyondFieldLimit(bytes, head) ? .failed(.tooManyFields(limit: limits.fields)) : .incomplete
             case .malformed:
                 if isBeyondFieldLimit(bytes, head) { return .failed(.tooManyFields(limit: limits.fields)) }

@@ -6,7 +6,6 @@ public struct ResponseHeadParser: Sendable {
     private let names = FieldNameTable.shared
     private var isInFields = false
     private var position = 0
-    private var scanned = 0
     private var seen: SeenFields = []
     private var connection = ConnectionOptions()
 
@@ -20,7 +19,6 @@ public struct ResponseHeadParser: Sendable {
     public mutating func reset() {
         isInFields = false
         position = 0
-        scanned = 0
         seen = []
         connection = ConnectionOptions()
     }
@@ -50,11 +48,6 @@ public struct ResponseHeadParser: Sendable {
             case .line(let next): position = next
             }
             isInFields = true
-            scanned = position
-        }
-        if scanned > position {
-            scanned = ByteScan.firstLineFeed(bytes, from: scanned)
-            if scanned == bytes.count { return .incomplete }
         }
         var line = FieldLine(names)
         while true {
@@ -71,7 +64,6 @@ public struct ResponseHeadParser: Sendable {
                 if let reason = finish(bytes, method, &head) { return .failed(.malformed(reason)) }
                 return .complete
             case .incomplete:
-                scanned = bytes.count
                 return .incomplete
             case .malformed:
                 return .failed(.malformed(line.reason))

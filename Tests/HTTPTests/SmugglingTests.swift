@@ -97,6 +97,10 @@ import Testing
         fails("non-ASCII in a name", field("Ünsafe: b"), "invalid byte in a field name"),
         fails("at sign in a name", field("X@User-Id: b"), "invalid byte in a field name"),
         fails("bracket in a long name", field("Access-Control-Request-Header[: b"), "invalid byte in a field name"),
+        fails(
+            "refused before the line ends, however it is cut (found by fuzzing)", "GET / HTTP/1.1\r\nAb c",
+            "blank in a field name"),
+        fails("a value likewise", "GET / HTTP/1.1\r\nA: b\0cd", "control byte in a field value"),
         fails("a control byte that folds to a hyphen is none", field("X\u{d}User\u{d}Id: 1"), "bare carriage return"),
         fails("Connection that is no list of tokens", field("Connection: close;x"), "invalid Connection"),
         fails(
