@@ -16,8 +16,13 @@ public enum JSONText {
 
     /// Appends `bytes` escaped, without quotes.
     public static func appendEscaped(_ bytes: Span<UInt8>, to output: inout [UInt8]) {
-        output.reserveCapacity(output.count + bytes.count)
-        escape(bytes, run: { for place in $0 { output.append(bytes[place]) } }, byte: { output.append($0) })
+        escape(
+            bytes,
+            run: { run in
+                // Invariant: the pointer lives only in the closure, and `append` copies.
+                unsafe bytes.extracting(run).withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
+            },
+            byte: { output.append($0) })
     }
 
     /// Appends `bytes` escaped, without quotes.
