@@ -181,10 +181,8 @@ struct AccessLogTests {
         let pipe = TestPipe()
         let bound = 256 * 1024
         let log = Self.open(.descriptor(pipe.writer), bound: bound)
-        let begin = DispatchTime.now()
+        // Would one of these wait for the reader, it would wait for ever.
         for number in 0..<2000 { log.submit(Self.chunk(number * 10...number * 10 + 9, width: 90)) }
-        let elapsed = DispatchTime.now().uptimeNanoseconds - begin.uptimeNanoseconds
-        #expect(elapsed < 1_000_000_000, "submitting does not wait for the reader")
         #expect(log.pendingBytes <= bound)
         #expect(!log.flush(deadline: .now() + .milliseconds(50)), "a flush ends at its deadline")
         #expect(log.droppedLines > 0)
