@@ -20,6 +20,22 @@ enum ByteWords {
         return word
     }
 
+    /// The first place from `start` on with this byte, or `bytes.count`.
+    @inline(__always)
+    static func first(_ byte: UInt8, in bytes: Span<UInt8>, from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var place = start
+        while place &+ 8 <= bytes.count {
+            let difference = load(bytes, place) ^ (UInt64(byte) &* ones)
+            // False flags can only stand above a true one, so the lowest is exact.
+            let flags = (difference &- ones) & ~difference & (ones &<< 7)
+            if flags != 0 { return place &+ flags.trailingZeroBitCount &>> 3 }
+            place &+= 8
+        }
+        while place < bytes.count, bytes[place] != byte { place &+= 1 }
+        return place
+    }
+
     /// Byte for byte the same. Not in constant time.
     @inline(__always)
     static func equal(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {

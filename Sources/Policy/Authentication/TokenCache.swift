@@ -3,8 +3,9 @@
 ///
 /// Only what verified gets in. A hit needs the same bytes, all of them, whatever the hash says, and the present moment
 /// within the time for which the token was found good. Bounded by entries and by bytes: sets of eight places, of which
-/// the clock rule picks the next victim (what was used since the hand last passed gets another round). A hit allocates
-/// nothing.
+/// the clock rule picks the next victim (what was used since it was last passed over gets another round). A token may
+/// stand in either of two sets, and goes where there is more room: with one set each, half a table of tokens would
+/// already crowd some out. A hit allocates nothing.
 final class TokenCache {
     private static let ways = 8
     /// A token's parsed claims and header lines take a multiple of its own size: JSON's smallest member is two bytes,
@@ -53,18 +54,15 @@ final class TokenCache {
     @inline(__always)
     func find(_ token: Span<UInt8>, tag: UInt64, now: Int64) -> Principal? {
         guard !tags.isEmpty else { return nil }
-        let base = firstSlot(of: tag)
-        for place in base..<(base &+ TokenCache.ways) where tags[place] == tag {
-            guard ByteWords.equal(slots[place].token, token) else { continue }
-            // Before `from` the clock was set back: `nbf` has to be looked at again. From `until` on it is expired.
-            guard now >= slots[place].from, now < slots[place].until else {
-                remove(place)
-                return nil
-            }
-            slots[place].wasUsed = true
-            return slots[place].principal
+        guard let place = place(of: token, in: firstSet(of: tag), tag) ?? place(of: token, in: secondSet(of: tag), tag)
+        else { return nil }
+        // Before `from` the clock was set back: `nbf` has to be looked at again. From `until` on it is expired.
+        guard now >= slots[place].from, now < slots[place].until else {
+            remove(place)
+            return nil
         }
-        return nil
+        if !slots[place].wasUsed { slots[place].wasUsed = true }
+        return slots[place].principal
     }
 
     /// Remembers a token that was verified at `now` and expires, leeway included, at `until`.
@@ -87,22 +85,39 @@ final class TokenCache {
     }
 
     @inline(__always)
-    private func firstSlot(of tag: UInt64) -> Int {
-        Int(truncatingIfNeeded: tag &>> 32) & (tags.count &- 1) & ~(TokenCache.ways &- 1)
+    private func firstSet(of tag: UInt64) -> Range<Int> { set(Int(truncatingIfNeeded: tag &>> 32)) }
+
+    @inline(__always)
+    private func secondSet(of tag: UInt64) -> Range<Int> { set(Int(truncatingIfNeeded: tag)) }
+
+    /// The set that a number falls into, whose lowest bits are not used: that of a tag is always set.
+    @inline(__always)
+    private func set(_ number: Int) -> Range<Int> {
+        let base = number & (tags.count &- 1) & ~(TokenCache.ways &- 1)
+        return base..<(base &+ TokenCache.ways)
     }
 
-    /// The place for a token in its set: its own, a free one, an expired one, or the one that was not used for longest.
-    private func victim(for token: Span<UInt8>, tag: UInt64, now: Int64) -> Int {
-        let base = firstSlot(of: tag)
-        let set = base..<(base + TokenCache.ways)
+    @inline(__always)
+    private func place(of token: Span<UInt8>, in set: Range<Int>, _ tag: UInt64) -> Int? {
         for place in set where tags[place] == tag && ByteWords.equal(slots[place].token, token) { return place }
-        for place in set where tags[place] == 0 || now >= slots[place].until { return place }
+        return nil
+    }
+
+    /// The place for a token: its own, a free or expired one in the emptier of its sets, or the one there that was not
+    /// used for longest.
+    private func victim(for token: Span<UInt8>, tag: UInt64, now: Int64) -> Int {
+        let first = firstSet(of: tag)
+        let second = secondSet(of: tag)
+        if let own = place(of: token, in: first, tag) ?? place(of: token, in: second, tag) { return own }
+        let isFree = { [self] (place: Int) in tags[place] == 0 || now >= slots[place].until }
+        let set = first.count(where: isFree) >= second.count(where: isFree) ? first : second
+        if let free = set.first(where: isFree) { return free }
         for place in set {
             if !slots[place].wasUsed { return place }
             slots[place].wasUsed = false
         }
         // All were in use, and all have lost their mark: one of them by the hash, which nobody outside foresees.
-        return base + Int(truncatingIfNeeded: tag >> 8) & (TokenCache.ways - 1)
+        return set.lowerBound + Int(truncatingIfNeeded: tag >> 56) & (TokenCache.ways - 1)
     }
 
     /// The clock over the whole table, for the bound in bytes.

@@ -23,6 +23,7 @@ public enum PathNormalizer {
     public static func isNormal(_ path: Span<UInt8>) -> Bool {
         let end = path.count
         guard end > 0, path[0] == slash else { return false }
+        if PathWords.areOrdinary(path) { return true }
         var place = 1
         var isSegmentStart = true
         while place < end {

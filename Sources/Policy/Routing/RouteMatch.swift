@@ -15,6 +15,6 @@ public struct RouteMatch: Sendable {
     mutating func reset() {
         routeIndex = -1
         agent = nil
-        parameters.removeAll(keepingCapacity: true)
+        if !parameters.isEmpty { parameters.removeAll(keepingCapacity: true) }
     }
 }

@@ -128,9 +128,7 @@ public final class Router: Sendable {
 
     @inline(__always)
     private static func segmentEnd(_ path: Span<UInt8>, _ start: Int) -> Int {
-        var end = start
-        while end < path.count, path[end] != UInt8(ascii: "/") { end &+= 1 }
-        return end
+        ByteWords.first(UInt8(ascii: "/"), in: path, from: start)
     }
 
     // MARK: Hosts
