@@ -1,0 +1,53 @@
+import ArgumentParser
+import Configuration
+import JOSE
+
+/// `gatehouse routes`
+struct RoutesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "routes", abstract: "Print the effective table: method, pattern, who may pass, upstream.")
+
+    @OptionGroup var options: ConfigurationOption
+    @OptionGroup var output: JSONOption
+
+    func run() throws {
+        let configuration = try options.load()
+        if output.json {
+            let routes = configuration.routes.map { JSONValue.object(json($0, configuration)) }
+            return Output.json(["routes": .array(routes)])
+        }
+        Output.table(
+            ["HOST", "METHOD", "PATTERN", "WHO MAY PASS", "UPSTREAM"],
+            configuration.routes.map { route in
+                let methods = route.methods.isEmpty ? "*" : route.methods.joined(separator: ",")
+                let upstream = configuration.upstreams[route.upstream]
+                let servers = upstream.servers.map(\.text).joined(separator: " ")
+                return [
+                    route.host ?? "", methods, route.pattern.text, whoMayPass(route), "\(upstream.name) (\(servers))",
+                ]
+            })
+    }
+
+    private func whoMayPass(_ route: Route) -> String {
+        if route.isPublic { return "everybody" }
+        let kinds = route.accept.names.map { kind in
+            kind == "api_key" ? route.agentParameter.map { "api_key of {\($0)}" } ?? kind : kind
+        }
+        let requirements = route.requirements.map { " with \($0.claim) \($0.values.joined(separator: "|"))" }
+        return kinds.joined(separator: " or ") + requirements.joined(separator: " and")
+    }
+
+    private func json(_ route: Route, _ configuration: Configuration) -> JSONObject {
+        let upstream = configuration.upstreams[route.upstream]
+        func strings(_ values: [String]) -> JSONValue { .array(values.map { .string($0) }) }
+        return [
+            "host": route.host.map { .string($0) } ?? .null, "methods": strings(route.methods),
+            "pattern": .string(route.pattern.text), "accept": strings(route.isPublic ? ["none"] : route.accept.names),
+            "agent": route.agentParameter.map { .string($0) } ?? .null,
+            "require": .array(
+                route.requirements.map { .object(["claim": .string($0.claim), "values": strings($0.values)]) }),
+            "upstream": .string(upstream.name), "servers": strings(upstream.servers.map(\.text)),
+            "place": .string(route.position.text),
+        ]
+    }
+}

@@ -1,0 +1,45 @@
+import Configuration
+import Foundation
+import Glibc
+import Identity
+import Policy
+import Stores
+
+/// Opens the store that the configuration names.
+enum StoreAccess {
+    /// The store, made when it is missing; `nil` when the configuration names none.
+    static func open(_ configuration: Configuration) throws -> (any Store)? {
+        guard case .sqlite(let path)? = configuration.store else { return nil }
+        let owner = try configuration.user.map(owner(named:))
+        do throws(StoreError) { return try SQLiteStore(path: path, owner: owner) } catch {
+            throw CommandFailure(error.message)
+        }
+    }
+
+    /// The store for a command that manages what is in it.
+    static func required(_ configuration: Configuration) throws -> any Store {
+        guard let store = try open(configuration) else {
+            throw CommandFailure("\(configuration.path) names no store; add 'store sqlite:data/gatehouse.db;'")
+        }
+        return store
+    }
+
+    /// The keys of a store that is there; none, and a note, when it is not.
+    static func keysForReading(_ configuration: Configuration) throws -> [KeyRecord] {
+        guard case .sqlite(let path)? = configuration.store else { return [] }
+        guard FileManager.default.fileExists(atPath: path) else {
+            Output.error("note: there is no store \(path) yet, so no API key is known")
+            return []
+        }
+        do throws(StoreError) { return try SQLiteStore(path: path, creating: false).keys() } catch {
+            throw CommandFailure(error.message)
+        }
+    }
+
+    private static func owner(named name: String) throws -> StoreOwner {
+        guard let entry = unsafe getpwnam(name) else {
+            throw CommandFailure("user \(name): there is no such user; create it or correct the directive")
+        }
+        return unsafe StoreOwner(userID: entry.pointee.pw_uid, groupID: entry.pointee.pw_gid)
+    }
+}

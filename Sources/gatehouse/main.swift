@@ -1,3 +1,0 @@
-import CNghttp2
-import COpenSSL
-print("gatehouse")
