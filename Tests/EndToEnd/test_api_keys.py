@@ -6,6 +6,7 @@ import stat
 import time
 
 import pytest
+
 from support import eventually
 from support.gateway import refusal
 from support.wire import request

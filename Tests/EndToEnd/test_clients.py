@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 import requests
+
 from support import PATIENCE, eventually, free_port
-from support.gateway import configuration
 from support.tokens import USER
 
 APPLICATION = Path(__file__).parent / "support" / "agent_app.py"
@@ -51,6 +51,7 @@ def url(gateway):
 @pytest.fixture(scope="module")
 def session(lab):
     with requests.Session() as session:
+        session.trust_env = False  # REQUESTS_CA_BUNDLE would win over verify
         session.verify = str(lab.path("ca.pem"))
         yield session
 
@@ -96,7 +97,9 @@ def test_a_streamed_answer_comes_token_by_token(gateway, url, lab):
     key = gateway.key()
     arrived = []
     with httpx.Client(verify=lab.client_context()) as client:
-        with client.stream("POST", f"{url}/api/agents/bot-1/query/", headers=bearer(key), json={"message": "a b c"}, timeout=10) as answer:
+        with client.stream(
+            "POST", f"{url}/api/agents/bot-1/query/", headers=bearer(key), json={"message": "a b c"}, timeout=10
+        ) as answer:
             assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
             for line in answer.iter_lines():
                 if line:
@@ -109,7 +112,9 @@ def test_a_streamed_answer_comes_token_by_token(gateway, url, lab):
 def test_a_reader_that_leaves_ends_the_generation(gateway, url, lab, good):
     key = gateway.key()
     with httpx.Client(verify=lab.client_context()) as client:
-        with client.stream("POST", f"{url}/api/agents/bot-1/query/", headers=bearer(key), json={"message": "for ever"}, timeout=10) as answer:
+        with client.stream(
+            "POST", f"{url}/api/agents/bot-1/query/", headers=bearer(key), json={"message": "for ever"}, timeout=10
+        ) as answer:
             next(answer.iter_lines())
     ask = lambda: httpx.get(f"{url}/api/cancelled", headers=bearer(good), verify=lab.client_context(), timeout=10).json()
     eventually(lambda: "for ever" in ask(), within=3, every=0.1)
@@ -150,7 +155,9 @@ def test_curl_sees_the_refusal(url, lab):
 
 def test_curl_streams(gateway, url, lab):
     key = gateway.key()
-    result = curl(lab, "-N", "-H", f"Authorization: Bearer {key}", "--json", '{"message": "hello"}', f"{url}/api/agents/bot-1/query/")
+    result = curl(
+        lab, "-N", "-H", f"Authorization: Bearer {key}", "--json", '{"message": "hello"}', f"{url}/api/agents/bot-1/query/"
+    )
     assert result.stdout == "data: bot-1\n\ndata: owner-1\n\ndata: hello\n\n", result.stderr
 
 
@@ -160,7 +167,18 @@ def test_curl_uploads_with_expect(url, lab, good, tmp_path):
     fields = ["-H", f"Authorization: Bearer {good}", "-H", "Expect: 100-continue", "-H", "Content-Type: a/b"]
     result = curl(lab, *fields, "--data-binary", f"@{file}", f"{url}/api/echo")
     assert json.loads(result.stdout)["length"] == 2_000_000, result.stderr
-    refused = curl(lab, "-o", "/dev/null", "-w", "%{http_code} %{size_upload}", "-H", "Expect: 100-continue", "--data-binary", f"@{file}", f"{url}/api/echo")
+    refused = curl(
+        lab,
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code} %{size_upload}",
+        "-H",
+        "Expect: 100-continue",
+        "--data-binary",
+        f"@{file}",
+        f"{url}/api/echo",
+    )
     assert refused.stdout.split()[0] == "401", refused.stderr
 
 

@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+
 from support.gateway import ROUTES, refusal
 from support.wire import elapsed, request
 
@@ -16,7 +17,7 @@ def iso(seconds):
 
 @pytest.fixture(scope="module")
 def gateway(start):
-    top = "head_timeout 1s; body_min_rate 500 2s; max_fields 100; realm \"test realm\";"
+    top = 'head_timeout 1s; body_min_rate 500 2s; max_fields 100; realm "test realm";'
     directives = "response_timeout 1s; connect_timeout 1s;"
     dead = "upstream dead { server 127.0.0.1:1; } route /api/dead/ { accept jwt; upstream dead; }"
     return start(top=top, directives=directives, routes=dead + ROUTES)
@@ -105,7 +106,9 @@ def test_https_required_on_the_redirect_listener(gateway, upstream, good):
 
 
 def test_bad_request_tells_the_reason(gateway, upstream, good):
-    answer = gateway.send(b"GET /api/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + good.encode() + b"\r\nbad header: x\r\n\r\n")
+    answer = gateway.send(
+        b"GET /api/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + good.encode() + b"\r\nbad header: x\r\n\r\n"
+    )
     details = refusal(answer, 400, "bad_request")
     assert details["reason"]
     assert answer.header("Connection") == "close"
@@ -130,7 +133,7 @@ def test_method_not_allowed_lists_the_methods(gateway, upstream, good):
     details = refusal(answer, 405, "method_not_allowed")
     assert "GET" in answer.header("Allow").split(", ")
     assert details["allowed"] == answer.header("Allow").split(", ")
-    answer = gateway.ask("/api/limited-methods/", method="PUT", token=good)
+    answer = gateway.ask("/limited/", method="PUT", token=good)
     refusal(answer, 405, "method_not_allowed")
     assert {"GET", "POST"} <= set(answer.header("Allow").split(", "))
     assert not upstream.requests
@@ -157,8 +160,9 @@ def test_request_timeout_of_a_slow_body(gateway, upstream, good):
 
 def test_idle_connections_are_not_timed_out_as_slow_heads(gateway):
     with gateway.connect("plain") as wire:
-        time.sleep(1.5)
-        assert wire.send(request("GET", "/widget/")).answer().status == 200
+        for _ in range(2):
+            assert wire.send(request("GET", "/widget/")).answer().status == 200
+            time.sleep(1.5)
 
 
 def test_body_too_large_by_length(gateway, upstream, good):
@@ -216,6 +220,7 @@ def test_upstream_error_unavailable_timeout(gateway, upstream, good):
 
 
 # What holds for every refusal
+
 
 def test_request_ids_are_ours_and_differ(gateway):
     first, second = gateway.ask("/api/x"), gateway.ask("/api/x")

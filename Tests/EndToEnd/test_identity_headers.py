@@ -1,6 +1,7 @@
 """What the upstream is told about a request, and what a client cannot tell it."""
 
 import pytest
+
 from support.tokens import USER
 from support.wire import request
 
@@ -101,11 +102,20 @@ def test_via_is_not_added_and_the_rest_arrives_as_sent(gateway, upstream, good):
     assert [field for field in seen.fields if field[0].lower() in {name.lower() for name, _ in sent}] == sent
 
 
-HOP_BY_HOP = ["Keep-Alive: timeout=5", "Proxy-Connection: keep-alive", "TE: trailers", "Trailer: X-A", "Upgrade: foo", "Proxy-Authorization: Basic eDp5"]
+HOP_BY_HOP = [
+    "Keep-Alive: timeout=5",
+    "Proxy-Connection: keep-alive",
+    "TE: trailers",
+    "Trailer: X-A",
+    "Upgrade: foo",
+    "Proxy-Authorization: Basic eDp5",
+]
 
 
 def test_hop_by_hop_fields_and_nominated_ones_stay_here(gateway, upstream, good):
-    answer = gateway.ask("/api/x", *HOP_BY_HOP, "X-Hop: 1", "X-Kept: 2", "Connection: X-Hop, keep-alive", "Connection: other", token=good)
+    answer = gateway.ask(
+        "/api/x", *HOP_BY_HOP, "X-Hop: 1", "X-Kept: 2", "Connection: X-Hop, keep-alive", "Connection: other", token=good
+    )
     assert answer.status == 200
     seen = upstream.last()
     gone = {field.split(":")[0].lower() for field in HOP_BY_HOP} | {"x-hop"}

@@ -4,6 +4,7 @@ import socket
 import struct
 
 import pytest
+
 from support import PATIENCE, eventually
 from support.gateway import configuration, refusal
 from support.wire import Wire, request
@@ -126,7 +127,11 @@ def version_2(command, family, addresses):
 
 
 V4 = socket.inet_aton("203.0.113.7") + socket.inet_aton("192.0.2.1") + struct.pack("!HH", 5000, 443)
-V6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + socket.inet_pton(socket.AF_INET6, "2001:db8::1") + struct.pack("!HH", 5000, 443)
+V6 = (
+    socket.inet_pton(socket.AF_INET6, "2001:db8::7")
+    + socket.inet_pton(socket.AF_INET6, "2001:db8::1")
+    + struct.pack("!HH", 5000, 443)
+)
 
 HEADERS = {
     "v1 TCP4": (b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n", "203.0.113.7"),
@@ -176,7 +181,11 @@ def test_a_connection_without_a_good_proxy_header_is_closed(several, upstream, h
 
 
 def test_an_untrusted_peer_has_no_proxy_header_to_send(start, upstream):
-    gateway = start(listeners="listen 127.0.0.1:{proxy} plain proxy_protocol; listen 127.0.0.1:{tls} tls;", top="trusted_proxies 10.0.0.0/8;", routes=ROUTE)
+    gateway = start(
+        listeners="listen 127.0.0.1:{proxy} plain proxy_protocol; listen 127.0.0.1:{tls} tls;",
+        top="trusted_proxies 10.0.0.0/8;",
+        routes=ROUTE,
+    )
     with gateway.connect("proxy") as wire:
         try:
             wire.send(b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n" + request("GET", "/widget/"))
@@ -187,7 +196,11 @@ def test_an_untrusted_peer_has_no_proxy_header_to_send(start, upstream):
 
 
 def test_tls_behind_the_proxy_header(start, upstream, lab, good):
-    gateway = start(listeners="listen 127.0.0.1:{proxy} tls proxy_protocol; listen 127.0.0.1:{tls} tls;", top="trusted_proxies 127.0.0.1;", routes=ROUTE)
+    gateway = start(
+        listeners="listen 127.0.0.1:{proxy} tls proxy_protocol; listen 127.0.0.1:{tls} tls;",
+        top="trusted_proxies 127.0.0.1;",
+        routes=ROUTE,
+    )
     raw = socket.create_connection(("127.0.0.1", gateway.ports.proxy), timeout=10 * PATIENCE)
     raw.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n")
     with lab.client_context().wrap_socket(raw, server_hostname="localhost") as tls:

@@ -1,6 +1,7 @@
 """Paths are normalised once, and routed, checked and forwarded in that one form."""
 
 import pytest
+
 from support.gateway import refusal
 
 FORWARDED = {
@@ -45,10 +46,35 @@ def test_hex_digits_in_lower_case_are_the_same_path(gateway, upstream, good):
 
 
 BAD = [
-    "/api/a%2fb", "/api/a%2Fb", "/api/a%5cb", "/api/a%5Cb", "/api/a\\b", "/api/%00", "/api/a%00b", "/api/%", "/api/%4", "/api/%zz",
-    "/api/%g0", "/api/%0g", "/api/%u0041", "/api/..;/x", "/api/..;a=b/x", "/api/x/..;", "/api/.;/x", "/api/%2e%2e;/x", "/api/%c0%af",
-    "/api/%c0%ae%c0%ae/x", "/api/%e0%80%af", "/api/%ff", "/api/%0a", "/api/%0d%0aX:%20y", "/api/%7f", "/api/%1f", "/api/x#fragment",
-    "/api/\x01", "/api/\x7f",
+    "/api/a%2fb",
+    "/api/a%2Fb",
+    "/api/a%5cb",
+    "/api/a%5Cb",
+    "/api/a\\b",
+    "/api/%00",
+    "/api/a%00b",
+    "/api/%",
+    "/api/%4",
+    "/api/%zz",
+    "/api/%g0",
+    "/api/%0g",
+    "/api/%u0041",
+    "/api/..;/x",
+    "/api/..;a=b/x",
+    "/api/x/..;",
+    "/api/.;/x",
+    "/api/%2e%2e;/x",
+    "/api/%c0%af",
+    "/api/%c0%ae%c0%ae/x",
+    "/api/%e0%80%af",
+    "/api/%ff",
+    "/api/%0a",
+    "/api/%0d%0aX:%20y",
+    "/api/%7f",
+    "/api/%1f",
+    "/api/x#fragment",
+    "/api/\x01",
+    "/api/\x7f",
 ]
 
 
@@ -66,8 +92,15 @@ def test_never_a_guess_on_an_open_route(gateway, upstream, target):
 
 
 CREDENTIAL_NEEDED = [
-    "/widget/../api/x", "/widget/%2e%2e/api/x", "/widget/./../api/x", "/widget//..//api/x", "/widget/.%2E/api/x", "//api/x", "/%61pi/x",
-    "/public/x/../../api/x", "/api/x/../../widget/../api/x",
+    "/widget/../api/x",
+    "/widget/%2e%2e/api/x",
+    "/widget/./../api/x",
+    "/widget//..//api/x",
+    "/widget/.%2E/api/x",
+    "//api/x",
+    "/%61pi/x",
+    "/public/x/../../api/x",
+    "/api/x/../../widget/../api/x",
 ]
 
 
@@ -87,7 +120,18 @@ def test_no_route(gateway, upstream, good, target):
     assert not upstream.requests
 
 
-OPEN = ["/widget", "/widget/", "/widget/a/b", "/public", "/public/", "/public/x", "/exact", "/exact?x", "/./exact", "/x/../widget/"]
+OPEN = [
+    "/widget",
+    "/widget/",
+    "/widget/a/b",
+    "/public",
+    "/public/",
+    "/public/x",
+    "/exact",
+    "/exact?x",
+    "/./exact",
+    "/x/../widget/",
+]
 
 
 @pytest.mark.parametrize("target", OPEN)
@@ -95,7 +139,9 @@ def test_what_a_pattern_covers(gateway, upstream, target):
     assert gateway.ask(target).status == 200
 
 
-@pytest.mark.parametrize("target", ["*", "api/x", "", "?x", "localhost:443", "/api/x /api/y", "http:/api/x", "ftp://localhost/api/x"])
+@pytest.mark.parametrize(
+    "target", ["*", "api/x", "", "?x", "localhost:443", "/api/x /api/y", "http:/api/x", "ftp://localhost/api/x"]
+)
 def test_targets_that_are_no_path(gateway, upstream, good, target):
     answer = gateway.ask(target, token=good)
     assert answer.status in (400, 404), answer

@@ -7,11 +7,12 @@ import threading
 import time
 
 import pytest
+
 from support import PATIENCE, eventually
-from support.gateway import JWT, ROUTES, configuration, refusal
-from support.tokens import USER, claims, encode, hs, rs
+from support.gateway import JWT, configuration, refusal
+from support.tokens import claims, encode, hs, rs
 from support.upstream import STREAM_HEAD, answer, chunk
-from support.wire import Truncated, Wire, elapsed, request
+from support.wire import Truncated, elapsed, request
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def test_2_the_scheme_in_any_case_and_with_blanks(gateway, good):
         assert gateway.ask("/api/x", f"Authorization: {scheme} {good}").status == 200
 
 
-@pytest.mark.parametrize("text, outcome", [("9007199254740993", "9007199254740993"), ("1e3", None), ("true", None), ("42.0", None)])
+@pytest.mark.parametrize(
+    "text, outcome", [("9007199254740993", "9007199254740993"), ("1e3", None), ("true", None), ("42.0", None)]
+)
 def test_3_a_numeric_user_id_keeps_its_digits(gateway, upstream, lab, text, outcome):
     import json
 
@@ -77,7 +80,10 @@ def test_7_the_issuer_compares_byte_for_byte(gateway, lab):
     assert error(gateway, idp(lab, iss="https://idp.example")) == "token_invalid"
 
 
-@pytest.mark.parametrize("audience, outcome", [(["x", "agents"], 200), ("agents", 200), ([], "token_invalid"), (None, "token_invalid"), ({"agents": 1}, "token_invalid")])
+@pytest.mark.parametrize(
+    "audience, outcome",
+    [(["x", "agents"], 200), ("agents", 200), ([], "token_invalid"), (None, "token_invalid"), ({"agents": 1}, "token_invalid")],
+)
 def test_8_audiences(gateway, lab, audience, outcome):
     assert error(gateway, idp(lab, aud=audience)) == outcome
 
@@ -117,7 +123,9 @@ def test_14_one_forwarded_host_and_not_the_clients(gateway, upstream, good):
     assert len(values) <= 1 and "evil" not in "".join(values) and "," not in "".join(values)
 
 
-@pytest.mark.parametrize("value", ["x" * 300, "a b", 'a"b', "\xe4", "a,b", "x" * 65536], ids=["300", "blank", "quote", "not ASCII", "list", "64 KiB"])
+@pytest.mark.parametrize(
+    "value", ["x" * 300, "a b", 'a"b', "\xe4", "a,b", "x" * 65536], ids=["300", "blank", "quote", "not ASCII", "list", "64 KiB"]
+)
 def test_15_a_request_id_that_is_not_plain_is_replaced(gateway, value):
     answer = gateway.ask("/api/x", f"X-Request-Id: {value}")
     assert answer.status in (401, 431)
@@ -140,7 +148,9 @@ def test_18_expect_is_answered(gateway, upstream, good):
         seconds, head = elapsed(wire.send(request("POST", "/api/x", "Expect: 100-continue", "Content-Length: 9")).final_head)
         assert head.status == 401 and not head.interim and seconds < 1 * PATIENCE
     with gateway.connect() as wire:
-        seconds, head = elapsed(wire.send(request("POST", "/api/x", "Expect: 100-continue", "Content-Length: 5", token=good)).head)
+        seconds, head = elapsed(
+            wire.send(request("POST", "/api/x", "Expect: 100-continue", "Content-Length: 5", token=good)).head
+        )
         assert head.status == 100 and seconds < 1 * PATIENCE
         assert wire.send(b"hello").answer().status == 200
 
@@ -159,7 +169,11 @@ def test_20_no_length_is_invented(gateway, upstream, good, method):
     assert upstream.last().all("Transfer-Encoding") == [] and upstream.last().all("Content-Length") in ([], ["0"])
 
 
-@pytest.mark.parametrize("fields", [b"", b"Connection: close\r\nKeep-Alive: x\r\nTransfer-Encoding: chunked\r\n"], ids=["plain", "with hop-by-hop fields"])
+@pytest.mark.parametrize(
+    "fields",
+    [b"", b"Connection: close\r\nKeep-Alive: x\r\nTransfer-Encoding: chunked\r\n"],
+    ids=["plain", "with hop-by-hop fields"],
+)
 def test_21_an_interim_answer_is_not_the_answer(gateway, upstream, good, fields):
     upstream.script = b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n" + fields + b"\r\n" + answer(b"final")
     reply = gateway.ask("/api/x", token=good)
@@ -320,7 +334,9 @@ def test_41_the_request_id_finds_the_reason(gateway, jwt):
         assert gateway.logged(request_id=reply.json["details"]["request_id"])["error"] == code
 
 
-@pytest.mark.parametrize("line, says", [("requires scope x;", "did you mean 'require'"), ("scopes x;", "scopes"), ("accept none;", "accept")])
+@pytest.mark.parametrize(
+    "line, says", [("requires scope x;", "did you mean 'require'"), ("scopes x;", "scopes"), ("accept none;", "accept")]
+)
 def test_42_a_mistyped_check_is_no_check_ignored(start, line, says):
     gateway = start(configuration() + f"route /x/ {{\n    accept jwt;\n    {line}\n    upstream agents;\n}}\n", run=False)
     output = gateway.run("check", code=1)

@@ -1,6 +1,7 @@
 """Request smuggling: bytes of a client, and what comes of them at both ends."""
 
 import pytest
+
 from support.gateway import refusal
 from support.wire import request
 
@@ -115,7 +116,7 @@ def refused(gateway, upstream, wire):
 def test_refused(gateway, upstream, good, text):
     with gateway.connect("plain") as wire:
         # What follows on the connection must never be taken for a request.
-        wire.send(text.replace("TOKEN", good) + f"GET /public/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wire.send(text.replace("TOKEN", good) + "GET /public/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
         refused(gateway, upstream, wire)
 
 
@@ -230,13 +231,16 @@ def test_trailers_pass_for_grpc_but_for_framing_and_identity(gateway, upstream, 
         b"Authorization: Bearer x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\nX-Forwarded-For: 1.1.1.1\r\n"
     )
     with gateway.connect("plain") as wire:
-        head = request("POST", "/api/x", "Transfer-Encoding: chunked", "Content-Type: application/grpc", "TE: trailers", token=good)
+        head = request(
+            "POST", "/api/x", "Transfer-Encoding: chunked", "Content-Type: application/grpc", "TE: trailers", token=good
+        )
         assert wire.send(head + b"5\r\nhello\r\n0\r\n" + trailers + b"\r\n").answer().status == 200
     seen = upstream.last()
     assert [line.split(b":")[0].lower() for line in seen.trailers.splitlines()] == [b"x-checksum"]
 
 
 # Identity is a property of the request, never of the connection
+
 
 def test_pipelined_requests_are_judged_alone_and_answered_in_order(gateway, upstream, good, jwt):
     upstream.script = lambda connection, request: connection.send(
@@ -249,7 +253,8 @@ def test_pipelined_requests_are_judged_alone_and_answered_in_order(gateway, upst
             + request("GET", "/api/2")
             + request("POST", "/api/3", token=other, body=b"three")
             + request("GET", "/api/4", token="garbage")
-            + request("POST", "/api/5", "Transfer-Encoding: chunked", token=good) + b"4\r\nfive\r\n0\r\n\r\n"
+            + request("POST", "/api/5", "Transfer-Encoding: chunked", token=good)
+            + b"4\r\nfive\r\n0\r\n\r\n"
             + request("GET", "/public/6")
         )
         answers = [wire.answer() for _ in range(6)]
@@ -264,7 +269,9 @@ def test_pipelined_requests_are_judged_alone_and_answered_in_order(gateway, upst
 
 def test_pipelined_byte_by_byte(gateway, upstream, good):
     with gateway.connect("plain") as wire:
-        wire.dribble(request("POST", "/api/1", token=good, body=b"one") + request("GET", "/api/2") + request("GET", "/api/3", token=good))
+        wire.dribble(
+            request("POST", "/api/1", token=good, body=b"one") + request("GET", "/api/2") + request("GET", "/api/3", token=good)
+        )
         assert [wire.answer().status for _ in range(3)] == [200, 401, 200]
     assert [seen.target for seen in upstream.requests] == ["/api/1", "/api/3"]
 

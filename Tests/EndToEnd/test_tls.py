@@ -1,12 +1,12 @@
 """TLS as clients meet it: versions, certificates by name, resumption, client certificates, and connections that do nothing."""
 
-import socket
 import ssl
 import subprocess
 import time
 import warnings
 
 import pytest
+
 from support import PATIENCE, eventually
 from support.gateway import configuration, refusal
 from support.wire import Wire, elapsed, request
@@ -166,13 +166,17 @@ def test_the_end_is_announced(gateway, good):
 
 
 def test_a_client_that_announces_its_end_after_a_request_gets_its_answer(gateway, upstream, good):
-    upstream.script = lambda connection, _: (time.sleep(0.3), connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))[1]
+    upstream.script = lambda connection, _: (time.sleep(0.3), connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))[
+        1
+    ]
     with gateway.connect("plain") as wire:
         wire.send(request("GET", "/api/x", "Connection: close", token=good))
         assert wire.answer().body == b"ok"
 
 
-@pytest.mark.parametrize("data", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"], ids=["nothing", "a byte", "a part of a ClientHello"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"], ids=["nothing", "a byte", "a part of a ClientHello"]
+)
 def test_a_handshake_that_does_not_come_ends(gateway, data):
     with Wire(("127.0.0.1", gateway.ports.tls)) as wire:
         wire.send(data)
@@ -185,12 +189,14 @@ def test_a_handshake_that_drips_ends_too(gateway):
         start = time.monotonic()
         with pytest.raises(OSError):
             for _ in range(100):
-                wire.send(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03"[: 1] if _ == 0 else b"\x03")
+                wire.send(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03"[:1] if _ == 0 else b"\x03")
                 time.sleep(0.1)
         assert time.monotonic() - start < 6 * PATIENCE
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x00" * 100, b"SSH-2.0-x\r\n", bytes(range(256)) * 64])
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x00" * 100, b"SSH-2.0-x\r\n", bytes(range(256)) * 64]
+)
 def test_what_is_not_tls_ends_at_once(gateway, data):
     with Wire(("127.0.0.1", gateway.ports.tls)) as wire:
         try:
@@ -215,7 +221,17 @@ def test_many_unfinished_handshakes_disturb_nobody(gateway):
 
 
 def test_renegotiation_is_off(gateway, lab):
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.ports.tls}", "-tls1_2", "-servername", "localhost", "-CAfile", str(lab.path("ca.pem"))]
+    command = [
+        "openssl",
+        "s_client",
+        "-connect",
+        f"127.0.0.1:{gateway.ports.tls}",
+        "-tls1_2",
+        "-servername",
+        "localhost",
+        "-CAfile",
+        str(lab.path("ca.pem")),
+    ]
     result = subprocess.run(command, input="R\n", capture_output=True, text=True, timeout=10 * PATIENCE)
     assert "RENEGOTIATING" in result.stdout + result.stderr
     assert "no renegotiation" in (result.stdout + result.stderr).lower() or result.returncode != 0
@@ -227,8 +243,24 @@ def test_compression_is_off(gateway, lab):
 
 
 def test_early_data_is_not_offered(gateway, lab):
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.ports.tls}", "-tls1_3", "-servername", "localhost", "-CAfile", str(lab.path("ca.pem"))]
-    result = subprocess.run(command, input="GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", capture_output=True, text=True, timeout=10)
+    command = [
+        "openssl",
+        "s_client",
+        "-connect",
+        f"127.0.0.1:{gateway.ports.tls}",
+        "-tls1_3",
+        "-servername",
+        "localhost",
+        "-CAfile",
+        str(lab.path("ca.pem")),
+    ]
+    result = subprocess.run(
+        command,
+        input="GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        capture_output=True,
+        text=True,
+        timeout=10,
+    )
     assert "Max Early Data: 0" in result.stdout or "Max Early Data" not in result.stdout
 
 
@@ -236,7 +268,9 @@ def test_early_data_is_not_offered(gateway, lab):
 
 
 def mutual(start, mode):
-    return start(certificates=f"certificate LAB/localhost.pem file:LAB/localhost.key; client_ca LAB/clients.pem {mode};", routes=ROUTE)
+    return start(
+        certificates=f"certificate LAB/localhost.pem file:LAB/localhost.key; client_ca LAB/clients.pem {mode};", routes=ROUTE
+    )
 
 
 def with_certificate(lab, name):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
+
 from support.gateway import JWT, ROUTES, refusal, wait_until
 from support.lab import public_pem, write_private
 from support.tokens import USER, base64url, claims, ed, encode, es, es_der, hs, part, ps, rs
@@ -36,7 +37,9 @@ def idp(lab, header, changes=(), sign=None):
 
 ACCEPTED = {
     "HS256": lambda lab: encode({"alg": "HS256"}, claims(), hs(lab.secret)),
-    "HS256 with a kid, which a secret does not have": lambda lab: encode({"alg": "HS256", "kid": "any"}, claims(), hs(lab.secret)),
+    "HS256 with a kid, which a secret does not have": lambda lab: encode(
+        {"alg": "HS256", "kid": "any"}, claims(), hs(lab.secret)
+    ),
     "RS256 by kid": lambda lab: idp(lab, {"alg": "RS256", "kid": "rsa-0"}),
     "RS256 without kid, by the first key": lambda lab: idp(lab, {"alg": "RS256"}),
     "RS256 without kid, by the second key": lambda lab: idp(lab, {"alg": "RS256"}, sign=rs(lab.rsa[1])),
@@ -49,11 +52,20 @@ ACCEPTED = {
     ),
     "aud as an array": lambda lab: idp(lab, {"alg": "RS256"}, {"aud": ["x", "agents"]}),
     "exp with a fraction": lambda lab: encode({"alg": "HS256"}, claims(exp=time.time() + 100.5), hs(lab.secret)),
-    "iat in the future is not looked at": lambda lab: encode({"alg": "HS256"}, claims(iat=int(time.time()) + 100), hs(lab.secret)),
+    "iat in the future is not looked at": lambda lab: encode(
+        {"alg": "HS256"}, claims(iat=int(time.time()) + 100), hs(lab.secret)
+    ),
     "nbf within the leeway": lambda lab: idp(lab, {"alg": "RS256"}, {"nbf": int(time.time()) + 15}),
     "exp within the leeway": lambda lab: idp(lab, {"alg": "RS256"}, {"exp": int(time.time()) - 10}),
     "jku, x5u, jwk and x5c are ignored": lambda lab: idp(
-        lab, {"alg": "RS256", "jku": "https://evil.example", "x5u": "https://evil.example", "jwk": {"kty": "oct", "k": "AAAA"}, "x5c": ["AAAA"]}
+        lab,
+        {
+            "alg": "RS256",
+            "jku": "https://evil.example",
+            "x5u": "https://evil.example",
+            "jwk": {"kty": "oct", "k": "AAAA"},
+            "x5c": ["AAAA"],
+        },
     ),
     "typ in any spelling": lambda lab: encode({"typ": "at+jwt", "alg": "HS256"}, claims(), hs(lab.secret)),
     "12 KiB": lambda lab: encode({"alg": "HS256"}, claims(groups=["g" * 90] * 90), hs(lab.secret)),
@@ -72,13 +84,16 @@ def test_accepted(gateway, upstream, lab, make):
 
 # Refused as token_invalid
 
+
 def raw(header, body, signature=b""):
     return f"{part(header)}.{part(body)}.{base64url(signature)}"
 
 
 def hs_raw(lab, header, body):
     """Signed by the right secret over these exact bytes."""
-    return encode(header.encode() if isinstance(header, str) else header, body.encode() if isinstance(body, str) else body, hs(lab.secret))
+    return encode(
+        header.encode() if isinstance(header, str) else header, body.encode() if isinstance(body, str) else body, hs(lab.secret)
+    )
 
 
 def with_text(lab, **raw_members):
@@ -123,7 +138,9 @@ INVALID = {
     "HS256 by the RSA public key's PEM": lambda lab: encode({"alg": "HS256"}, claims(**IDP), hs(public_pem(lab.rsa[0]))),
     "HS256 by the RSA public key's DER": lambda lab: encode({"alg": "HS256"}, claims(**IDP), hs(der(lab.rsa[0]))),
     "HS256 that names an EC key": lambda lab: encode({"alg": "HS256", "kid": "ec"}, claims(**IDP), hs(public_pem(lab.ec))),
-    "HS256 by the PEM file of a pem issuer": lambda lab: encode({"alg": "HS256"}, claims(iss="pem.example"), hs(public_pem(lab.rsa[0]))),
+    "HS256 by the PEM file of a pem issuer": lambda lab: encode(
+        {"alg": "HS256"}, claims(iss="pem.example"), hs(public_pem(lab.rsa[0]))
+    ),
     "kid unknown": lambda lab: idp(lab, {"alg": "RS256", "kid": "other"}),
     "kid of the other key": lambda lab: idp(lab, {"alg": "RS256", "kid": "rsa-1"}),
     "kid of another kind of key": lambda lab: idp(lab, {"alg": "RS256", "kid": "ec"}),
@@ -263,7 +280,7 @@ def test_a_claim_required_by_the_issuer(gateway, upstream):
 USER_IDS = {
     "text": ('"alice@example.com"', "alice@example.com"),
     "256 bytes": (json.dumps("u" * 256), "u" * 256),
-    "all visible ASCII": (json.dumps("!~\"\\,;"), "!~\"\\,;"),
+    "all visible ASCII": (json.dumps('!~"\\,;'), '!~"\\,;'),
     "an integer": ("42", "42"),
     "zero": ("0", "0"),
     "beyond a double": ("9007199254740993", "9007199254740993"),

@@ -19,7 +19,12 @@ async def health():
 
 @app.get("/api/whoami")
 async def whoami(request: Request):
-    return {"user": request.headers.get("x-user-id"), "agent": request.headers.get("x-agent-id"), "url": str(request.url), "client": request.client.host}
+    return {
+        "user": request.headers.get("x-user-id"),
+        "agent": request.headers.get("x-agent-id"),
+        "url": str(request.url),
+        "client": request.client.host,
+    }
 
 
 @app.post("/api/echo")
@@ -58,4 +63,6 @@ async def redirect(request: Request):
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", proxy_headers=True, forwarded_allow_ips="127.0.0.1")
+    uvicorn.run(
+        app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", proxy_headers=True, forwarded_allow_ips="127.0.0.1"
+    )

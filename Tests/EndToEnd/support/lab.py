@@ -91,7 +91,7 @@ class Lab:
         self.secret = secrets.token_hex(32).encode()
         self.other_secret = secrets.token_hex(32).encode()
         write_private(folder / "hs256.key", self.secret)
-        write_private(folder / "other.key", self.other_secret)
+        write_private(folder / "stranger.key", self.other_secret)
         self.rsa = [rsa.generate_private_key(65537, 2048) for _ in range(3)]
         self.ec, self.stranger_ec = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         self.ed = ed25519.Ed25519PrivateKey.generate()

@@ -1,0 +1,149 @@
+"""Several servers, health checks, and the ways to reach a server."""
+
+import socket
+import ssl
+import threading
+
+import pytest
+
+from support import PATIENCE, eventually, free_port
+from support.gateway import refusal
+from support.upstream import RecordingUpstream, answer
+from support.wire import elapsed
+
+ROUTE = "route /api/ { accept jwt; upstream agents; }"
+
+
+# Several servers
+
+
+def test_one_dead_server_of_two_is_not_noticed(start, upstream, good):
+    gateway = start(
+        server=f"server 127.0.0.1:UPSTREAM; server 127.0.0.1:{free_port()};", directives="connect_timeout 500ms;", routes=ROUTE
+    )
+    statuses = [
+        gateway.ask("/api/x", method=method, token=good, body=b"x").status for _ in range(15) for method in ("GET", "POST")
+    ]
+    assert statuses == [200] * 30
+
+
+def test_requests_are_spread_over_the_servers(start, upstream, good):
+    second = RecordingUpstream()
+    gateway = start(
+        server=f"server 127.0.0.1:UPSTREAM; server 127.0.0.1:{second.port};", directives="balance round_robin;", routes=ROUTE
+    )
+    for _ in range(20):
+        assert gateway.ask("/api/x", token=good).status == 200
+    assert len(upstream.requests) >= 5 and len(second.requests) >= 5
+    second.close()
+
+
+def test_a_server_that_comes_back_is_used_again(start, good):
+    port = free_port()
+    gateway = start(
+        server=f"server 127.0.0.1:{port};", directives="connect_timeout 500ms; fail_limit 2; eject_time 500ms;", routes=ROUTE
+    )
+    for _ in range(4):
+        assert gateway.ask("/api/x", token=good).status in (502, 503)
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", port))
+        server.listen(8)
+
+        def serve():
+            while True:
+                try:
+                    peer, _ = server.accept()
+                except OSError:
+                    return
+                peer.recv(65536)
+                peer.sendall(answer())
+                peer.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        eventually(lambda: gateway.ask("/api/x", token=good).status == 200, within=5, every=0.1)
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_active_health_checks_take_a_server_out_and_in(start, upstream, good):
+    healthy = threading.Event()
+    healthy.set()
+
+    def script(connection, seen):
+        if seen.target == "/check":
+            return connection.send(answer(b"", "200 OK" if healthy.is_set() else "500 Ill"))
+        return connection.send(answer())
+
+    upstream.script = script
+    gateway = start(directives="health_check GET /check every 200ms;", routes=ROUTE)
+    eventually(lambda: any(seen.target == "/check" for seen in upstream.requests))
+    eventually(lambda: gateway.metric("gatehouse_upstream_up", upstream="agents") == 1)
+    assert gateway.admin("/readyz")[0] == 200
+    healthy.clear()
+    eventually(lambda: gateway.metric("gatehouse_upstream_up", upstream="agents") == 0, within=5)
+    assert gateway.admin("/readyz")[0] == 503
+    refusal(gateway.ask("/api/x", token=good), 503, "upstream_unavailable")
+    assert gateway.ask("/healthz").status == 200
+    healthy.set()
+    eventually(lambda: gateway.ask("/api/x", token=good).status == 200, within=5)
+    gateway.stop()  # its checks would go on through the tests that follow
+
+
+# Other ways to reach an upstream
+
+
+def test_a_host_name(start, upstream, good):
+    gateway = start(server="server localhost:UPSTREAM;", routes=ROUTE)
+    eventually(lambda: gateway.ask("/api/x", token=good).status == 200)
+    assert upstream.last().header("Host") == "localhost"
+
+
+def test_a_host_name_that_does_not_resolve(start, good):
+    gateway = start(server="server no-such-host.invalid:80;", directives="connect_timeout 1s;", routes=ROUTE)
+    seconds, reply = elapsed(lambda: gateway.ask("/api/x", token=good))
+    refusal(reply, 503, "upstream_unavailable")
+    assert seconds < 8 * PATIENCE
+
+
+def test_a_unix_socket(start, tmp_path, good):
+    upstream = RecordingUpstream(path=str(tmp_path / "agent.sock"))
+    gateway = start(server=f"server unix:{tmp_path}/agent.sock;", routes=ROUTE)
+    assert gateway.ask("/api/x", token=good).status == 200
+    assert upstream.last().header("X-Forwarded-For") == "127.0.0.1"
+    upstream.close()
+
+
+def tls_upstream(lab, name):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.path(f"{name}.pem"), lab.path(f"{name}.key"))
+    return RecordingUpstream(context=context)
+
+
+TLS = {
+    "a private CA and the right name": ("tls on; ca LAB/private.pem; tls_name upstream.internal;", 200),
+    "the wrong name": ("tls on; ca LAB/private.pem; tls_name other.internal;", 502),
+    "the address for a name": ("tls on; ca LAB/private.pem;", 502),
+    "the wrong CA": ("tls on; ca LAB/ca.pem; tls_name upstream.internal;", 502),
+    "the system's CAs": ("tls on; tls_name upstream.internal;", 502),
+}
+
+
+@pytest.mark.parametrize("directives, status", TLS.values(), ids=TLS)
+def test_upstream_tls_is_verified(lab, start, good, directives, status):
+    upstream = tls_upstream(lab, "upstream")
+    gateway = start(server=f"server 127.0.0.1:{upstream.port};", directives=directives, routes=ROUTE)
+    reply = gateway.ask("/api/x", token=good)
+    if status == 200:
+        assert reply.status == 200
+        assert gateway.ask("/api/y", method="POST", body=b"x" * 300_000, token=good).status == 200
+        assert upstream.last().body == b"x" * 300_000
+    else:
+        assert reply.status in (502, 503), reply
+        assert not upstream.requests, "nothing may be said to a server that is not who it should be"
+    upstream.close()
+
+
+def test_plain_http_at_a_tls_upstream(start, upstream, good):
+    gateway = start(directives="tls on; ca LAB/private.pem; response_timeout 2s;", routes=ROUTE)
+    assert gateway.ask("/api/x", token=good).status in (502, 503, 504)
+    assert not upstream.requests
