@@ -42,10 +42,10 @@ final class CheckContext {
 
     /// Whether a block says `name`, or misspells it: then that it is missing is no news.
     func attempts(_ name: String, in block: Directive, _ grammar: BlockGrammar) -> Bool {
-        (block.block ?? []).contains { directive in
-            let text = directive.name.text
-            return text == name || grammar.rule(text) == nil && meant(by: text, in: grammar) == name
-        }
+        let names = (block.block ?? []).map(\.name.text)
+        if names.contains(name) { return true }
+        guard !diagnostics.isFull else { return true }  // nobody would hear of it
+        return names.contains { grammar.rule($0) == nil && meant(by: $0, in: grammar) == name }
     }
 
     private func meant(by name: String, in grammar: BlockGrammar) -> String? {
@@ -73,7 +73,7 @@ final class CheckContext {
         if grammar.otherNames[name] == nil, let home = BlockGrammar.all.first(where: { $0.rule(name) != nil }) {
             return home.title.isEmpty ? "it belongs at the top level" : "it belongs in a '\(home.title)' block"
         }
-        return meant(by: name, in: grammar).map { "did you mean '\($0)'?" }
+        return diagnostics.isFull ? nil : meant(by: name, in: grammar).map { "did you mean '\($0)'?" }
     }
 
     private func isWellFormed(_ directive: Directive, _ rule: DirectiveRule) -> Bool {
@@ -109,22 +109,24 @@ final class CheckContext {
 
     /// A directive whose `;` was forgotten swallows the next line: reported, and both are given back.
     private func separated(_ directive: Directive, in grammar: BlockGrammar) -> [Directive] {
-        var previous = directive.name
-        for (index, word) in directive.arguments.enumerated() {
-            if !word.isQuoted, word.span.line > previous.span.line, word.span.file === previous.span.file,
-                grammar.rule(word.text) != nil
+        var found: [Directive] = []
+        var name = directive.name
+        var arguments: [Word] = []
+        for word in directive.arguments {
+            let previous = arguments.last ?? name
+            if !word.isQuoted, word.span.file === previous.span.file, grammar.rule(word.text) != nil,
+                word.span.line > previous.span.line
             {
                 error(
                     "no ';' after '\(previous.text.clipped)'", at: previous,
                     suggestion: "write '\(previous.text.clipped);'")
-                let rest = Directive(
-                    name: word, arguments: Array(directive.arguments[(index + 1)...]), block: directive.block)
-                let first = Directive(
-                    name: directive.name, arguments: Array(directive.arguments[..<index]), block: nil)
-                return [first] + separated(rest, in: grammar)
+                found.append(Directive(name: name, arguments: arguments, block: nil))
+                name = word
+                arguments = []
+            } else {
+                arguments.append(word)
             }
-            previous = word
         }
-        return [directive]
+        return found + [Directive(name: name, arguments: arguments, block: directive.block)]
     }
 }

@@ -9,9 +9,10 @@ struct ListenerChecker {
 
     func check(_ directives: [Directive]) -> [Listener] {
         var found: [Listener] = []
+        var addresses: Set<SocketAddress> = []
         for directive in directives {
             guard let listener = listener(directive) else { continue }
-            if found.contains(where: { $0.address == listener.address }) {
+            guard addresses.insert(listener.address).inserted else {
                 context.error(
                     "a second listener on \(listener.address)", at: directive.arguments[0],
                     suggestion: "an address can have one: remove this")

@@ -11,7 +11,7 @@ struct RouteChecker {
 
     /// The routes of the top level and of `host` blocks, in the order of the file.
     func check(_ directives: [Directive]) -> [Route] {
-        var routes: [(route: Route, pattern: Word)] = []
+        var routes = Found()
         for directive in directives {
             switch directive.name.text {
             case "route": add(directive, host: nil, to: &routes)
@@ -21,20 +21,33 @@ struct RouteChecker {
             default: break
             }
         }
-        return routes.map(\.route)
+        return routes.all
     }
 
-    private func add(_ directive: Directive, host: String?, to routes: inout [(route: Route, pattern: Word)]) {
+    /// The routes so far, and those that could tie: of one host and one shape.
+    private struct Found {
+        struct Key: Hashable {
+            let host: String?
+            let shape: String
+        }
+
+        var all: [Route] = []
+        var rivals: [Key: [(route: Route, pattern: Word)]] = [:]
+    }
+
+    private func add(_ directive: Directive, host: String?, to routes: inout Found) {
         let word = directive.arguments[directive.arguments.count - 1]
-        guard let route = route(directive, index: routes.count, host: host) else { return }
-        if let rival = routes.first(where: { $0.route.ties(with: route) }) {
+        guard let route = route(directive, index: routes.all.count, host: host) else { return }
+        let key = Found.Key(host: host, shape: route.pattern.shape)
+        if let rival = routes.rivals[key]?.first(where: { $0.route.sharesMethods(with: route) }) {
             let shared = route.sharedMethods(with: rival.route)
             context.error(
                 "route '\(route.pattern.text.clipped)' ties with the one at \(rival.pattern.span.place.text)"
                     + (shared.isEmpty ? "" : " for \(shared.joined(separator: ", "))"),
                 at: word, suggestion: "give them different methods or paths, or join them")
         }
-        routes.append((route, word))
+        routes.all.append(route)
+        routes.rivals[key, default: []].append((route, word))
     }
 
     private func host(_ word: Word) -> String {
@@ -138,8 +151,9 @@ struct RouteChecker {
             }
             return 0
         }
+        if let index = upstreams.firstIndex(where: { $0.arguments[0].text == word.text }) { return index }
+        guard !context.diagnostics.isFull else { return 0 }
         let names = upstreams.map(\.arguments[0].text)
-        if let index = names.firstIndex(of: word.text) { return index }
         context.error(
             "no upstream is called '\(word.text.clipped)'", at: word,
             suggestion: Spelling.suggestion(for: word.text, among: names)
@@ -151,10 +165,9 @@ struct RouteChecker {
 }
 
 extension Route {
-    /// Whether some request could meet either, and nothing says which.
-    func ties(with other: Route) -> Bool {
-        host == other.host && pattern.shape == other.pattern.shape
-            && (methods.isEmpty || other.methods.isEmpty || !sharedMethods(with: other).isEmpty)
+    /// Whether there is a method that both are for.
+    fileprivate func sharesMethods(with other: Route) -> Bool {
+        methods.isEmpty || other.methods.isEmpty || methods.contains(where: other.methods.contains)
     }
 
     fileprivate func sharedMethods(with other: Route) -> [String] {

@@ -9,7 +9,10 @@ final class DiagnosticCollector {
     private var entries: [Entry] = []
     private(set) var hasErrors = false
     /// Nobody reads more, and each costs a walk along its line.
-    private static let most = 1000
+    private static let most = 200
+    /// What comes from here on is only counted.
+    var isFull: Bool { entries.count >= Self.most }
+    private var hasMore = false
 
     /// What is wrong at `span`.
     private func add(_ diagnostic: Diagnostic, at span: SourceSpan) {
@@ -25,21 +28,32 @@ final class DiagnosticCollector {
 
     func error(_ message: String, at span: SourceSpan, suggestion: String? = nil, isSecret: Bool = false) {
         hasErrors = true
-        guard entries.count < Self.most else { return }
+        guard makesRoom() else { return }
         add(span.diagnostic(message, suggestion: suggestion, isSecret: isSecret), at: span)
     }
 
     func warning(_ message: String, at span: SourceSpan, suggestion: String? = nil) {
-        guard entries.count < Self.most else { return }
+        guard makesRoom() else { return }
         add(span.diagnostic(message, severity: .warning, suggestion: suggestion), at: span)
+    }
+
+    private func makesRoom() -> Bool {
+        if isFull { hasMore = true }
+        return !isFull
     }
 
     /// In the order of the files, what is at one place in the order in which it was found.
     var sorted: [Diagnostic] {
-        entries.enumerated().sorted { left, right in
+        let found = entries.enumerated().sorted { left, right in
             (left.element.fileIndex, left.element.offset, left.offset)
                 < (right.element.fileIndex, right.element.offset, right.offset)
         }
         .map(\.element.diagnostic)
+        guard hasMore, let last = found.last else { return found }
+        return found + [
+            Diagnostic(
+                place: SourcePlace(file: last.file, line: 0, column: 0), severity: hasErrors ? .error : .warning,
+                message: "there is more to say than these \(Self.most) messages", suggestion: "mend them first")
+        ]
     }
 }
