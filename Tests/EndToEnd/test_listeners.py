@@ -245,6 +245,8 @@ def test_a_reader_that_stalls_for_ever_is_cut(start, upstream, good):
 def test_max_connections(start, upstream, good):
     gateway = start(configuration(top="max_connections 8;", routes=ROUTE))
     held = [gateway.connect("plain") for _ in range(8)]
+    for wire in held:
+        assert wire.send(request("GET", "/widget/")).answer().status == 200
     late = gateway.connect("plain")
     late.send(request("GET", "/widget/"))
     assert late.silent(0.5), "it waits until another ends"

@@ -56,7 +56,7 @@ def test_a_reload_keeps_requests_in_flight(changing, upstream, good):
         assert wire.chunk() == b"data: 1\n\n"
         reload(changing)
         go.set()
-        assert wire.chunk() == b"data: 2\n\n" and wire.chunk() == b""
+        assert wire.chunk() == b"data: 2\n\n" and wire.chunk() == b"" and wire.until(b"\r\n") == b""
         upstream.script = answer(b"next")
         assert wire.send(request("GET", "/api/x", token=good)).answer().body == b"next"
 

@@ -42,7 +42,7 @@ class Connection:
 
     def __init__(self, sock, number, raw=None):
         self.socket, self.number, self.raw = sock, number, raw or sock
-        self.buffer = b""
+        self.buffer = bytearray()
 
     def send(self, data):
         self.socket.sendall(data)
@@ -56,13 +56,15 @@ class Connection:
         while mark not in self.buffer:
             if not self.more():
                 return None
-        data, self.buffer = self.buffer.split(mark, 1)
+        data = bytes(self.buffer[: self.buffer.index(mark)])
+        del self.buffer[: len(data) + len(mark)]
         return data
 
     def exactly(self, count):
         while len(self.buffer) < count and self.more():
             pass
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        data = bytes(self.buffer[:count])
+        del self.buffer[:count]
         return data
 
     def read_body(self, request):

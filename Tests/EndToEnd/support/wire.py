@@ -68,7 +68,7 @@ class Wire:
             self.socket = context.wrap_socket(
                 self.socket, server_hostname=server_name, session=session, suppress_ragged_eofs=False
             )
-        self.buffer = b""
+        self.buffer = bytearray()
 
     def __enter__(self):
         return self
@@ -107,14 +107,18 @@ class Wire:
         while mark not in self.buffer:
             if not self.more():
                 raise Truncated(f"ended before {mark!r}: {self.buffer[-300:]!r}")
-        data, self.buffer = self.buffer.split(mark, 1)
-        return data
+        return self.take(self.buffer.index(mark), len(mark))
 
     def exactly(self, count):
         while len(self.buffer) < count:
             if not self.more():
                 raise Truncated(f"ended {count - len(self.buffer)} bytes early: {self.buffer[-300:]!r}")
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        return self.take(count)
+
+    def take(self, count, dropped=0):
+        """The first bytes of the buffer; `dropped` more go with them."""
+        data = bytes(self.buffer[:count])
+        del self.buffer[: count + dropped]
         return data
 
     def head(self):
@@ -130,7 +134,7 @@ class Wire:
         return answer
 
     def chunk(self):
-        """The next chunk's data, empty for the last; its framing has to be exact."""
+        """The next chunk's data, empty for the last, behind which trailers and an empty line are still to be read."""
         size = int(self.until(b"\r\n"), 16)
         if size == 0:
             return b""
@@ -156,7 +160,7 @@ class Wire:
         else:
             while self.more():
                 pass
-            answer.body, self.buffer = self.buffer, b""
+            answer.body = self.take(len(self.buffer))
         return answer
 
     def rest(self):
@@ -166,8 +170,7 @@ class Wire:
                 pass
         except (ConnectionError, ssl.SSLError):
             pass
-        data, self.buffer = self.buffer, b""
-        return data
+        return self.take(len(self.buffer))
 
     def ended(self, within=5.0):
         """Whether the peer ends the connection in time, and sends nothing more before it does."""
