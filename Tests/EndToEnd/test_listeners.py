@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 import pytest
 
@@ -254,3 +255,22 @@ def test_max_connections(start, upstream, good):
         wire.close()
     assert late.answer().status == 200
     late.close()
+
+
+def test_running_out_of_descriptors(start, upstream, good):
+    """Clients beyond the limit wait; those served, and their upstreams, never do."""
+    gateway = start(run=False)
+    gateway.start(descriptors=200)
+    crowd = [gateway.connect("plain", timeout=5 * PATIENCE) for _ in range(250)]
+    try:
+        for wire in crowd:
+            wire.send(request("GET", "/api/x", token=good))
+        time.sleep(0.5)
+        assert gateway.alive
+        for wire in crowd[:200]:
+            wire.close()
+        assert [wire.answer().status for wire in crowd[200:]] == [200] * 50
+    finally:
+        for wire in crowd:
+            wire.close()
+    assert gateway.ask("/api/x", token=good).status == 200

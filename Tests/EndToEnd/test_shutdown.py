@@ -1,16 +1,21 @@
 """Starting and ending: drain, signals, systemd, and faults around the process."""
 
 import os
+import pwd
+import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from support import PATIENCE, eventually
-from support.gateway import BINARY, configuration
+from support.gateway import BINARY, Gateway, configuration
 from support.upstream import STREAM_HEAD, chunk
 from support.wire import Truncated, elapsed, request
 
@@ -120,6 +125,30 @@ def test_a_broken_configuration_does_not_start(start):
     gateway.start(wait=False)
     assert gateway.wait(5) == 1
     assert "gateway.conf:1:1: error: unknown directive 'nonsense'" in gateway.said()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
+def test_privileges_are_dropped_after_binding(lab, upstream, module_upstream, good):
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        for file in ("hs256.key", "localhost.pem", "localhost.key", "jwks.json"):
+            shutil.copy2(lab.path(file), home / file)
+        gateway = Gateway(lab, home, configuration(top="user nobody;").replace("LAB", name), module_upstream)
+        for path in (home, *home.iterdir()):
+            shutil.chown(path, "nobody")
+        try:
+            gateway.start()
+            status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+            nobody = pwd.getpwnam("nobody")
+            assert re.search(rf"^Uid:(\t{nobody.pw_uid}){{4}}$", status, re.MULTILINE)
+            assert re.search(rf"^Gid:(\t{nobody.pw_gid}){{4}}$", status, re.MULTILINE)
+            assert gateway.ask("/api/x", token=good).status == 200
+            reloads = gateway.metric("gatehouse_config_reloads_total", result="success")
+            gateway.reload()
+            eventually(lambda: gateway.metric("gatehouse_config_reloads_total", result="success") > reloads)
+            assert gateway.ask("/api/x", listener="tls", token=good).status == 200
+        finally:
+            gateway.stop()
 
 
 def test_systemd_is_told(start, tmp_path):

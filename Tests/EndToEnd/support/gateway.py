@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -112,7 +113,9 @@ class Gateway:
 
     # Process
 
-    def start(self, wait=True):
+    def start(self, wait=True, descriptors=None):
+        """Starts `run`, and waits until it answers; with at most so many descriptors, if told."""
+        limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)))
         self.stderr = open(self.folder / "stderr.log", "ab")
         self.process = subprocess.Popen(
             [BINARY, "run", "-c", "gateway.conf"],
@@ -121,6 +124,7 @@ class Gateway:
             stdout=self.stderr,
             stderr=self.stderr,
             start_new_session=True,
+            preexec_fn=limit,
         )
         if wait:
             eventually(self.ready, within=15)
