@@ -43,17 +43,15 @@ public enum FieldSyntax {
         return bytes.count > 0
     }
 
-    /// A request id that may be taken over from a client: 1 to 128 letters, digits and `-._:/+=@`. Anything else is
+    /// A request id that may be taken over from a client: 1 to 64 letters, digits and `-._`. Anything else is
     /// replaced by one of our own, so that ids stay bounded and plain in logs and answers.
     public static func isRequestID(_ bytes: Span<UInt8>) -> Bool {
-        guard bytes.count > 0, bytes.count <= 128 else { return false }
+        guard bytes.count > 0, bytes.count <= 64 else { return false }
         for place in 0..<bytes.count {
             let byte = bytes[place]
             if isAlphanumeric(byte) { continue }
             switch byte {
-            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "/"),
-                UInt8(ascii: "+"), UInt8(ascii: "="), UInt8(ascii: "@"):
-                continue
+            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"): continue
             default: return false
             }
         }
