@@ -1,8 +1,5 @@
 // What Swift's Glibc module lacks: calls that are not in it, and macros as functions.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -1,6 +1,7 @@
 import ArgumentParser
+import CNghttp2
+import COpenSSL
 import Foundation
-import Glibc
 import JOSE
 
 /// `gatehouse version`
@@ -11,8 +12,8 @@ struct VersionCommand: ParsableCommand {
     @OptionGroup var output: JSONOption
 
     func run() {
-        let openSSL = LibraryVersion.openSSL ?? "OpenSSL unknown"
-        let nghttp2 = LibraryVersion.nghttp2 ?? "not loaded"
+        let openSSL = unsafe String(cString: OpenSSL_version(OPENSSL_VERSION))
+        let nghttp2 = unsafe nghttp2_version(0).map { unsafe String(cString: $0.pointee.version_str) } ?? "unknown"
         if output.json {
             return Output.json([
                 "version": .string(gatehouseVersion), "commit": .string(commit), "openssl": .string(openSSL),
@@ -28,7 +29,7 @@ struct VersionCommand: ParsableCommand {
             let contents = FileManager.default.contents(atPath: executable + ".commit")
         else { return "unknown" }
         let text = String(decoding: contents.prefix(64), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }
-        return text.isEmpty || !isPlain ? "unknown" : text
+        return text.isEmpty || !text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) })
+            ? "unknown" : text
     }
 }
