@@ -25,12 +25,12 @@ enum AnswerFraming {
     }
 
     @inline(__always)
-    func appendEnd(to output: ByteBuffer) {
-        if case .chunked = self { ChunkedEncoder.appendEnd(to: output) }
+    func appendEnd(trailers: [UInt8], to output: ByteBuffer) {
+        if case .chunked = self { ChunkedEncoder.appendEnd(trailers: trailers, to: output) }
     }
 }
 
-/// Writes chunks (RFC 9112 §7.1): one for each piece, never with extensions or trailers.
+/// Writes chunks (RFC 9112 §7.1): one for each piece, never with extensions.
 enum ChunkedEncoder {
     /// A chunk; nothing for an empty piece, since that would be the end.
     @inline(__always)
@@ -42,6 +42,10 @@ enum ChunkedEncoder {
         output.append("\r\n")
     }
 
-    /// The last chunk.
-    static func appendEnd(to output: ByteBuffer) { output.append("0\r\n\r\n") }
+    /// The last chunk and the trailer section, of complete lines.
+    static func appendEnd(trailers: [UInt8], to output: ByteBuffer) {
+        output.append("0\r\n")
+        output.append(trailers)
+        output.append("\r\n")
+    }
 }

@@ -8,6 +8,8 @@ enum DownloadFraming {
     case length(UInt64)
     /// Chunks.
     case chunked(ChunkedDecoder)
+    /// The chunks have ended, with these complete trailer lines.
+    case ended(trailers: [UInt8])
     /// All until the connection ends.
     case untilClose
 
@@ -23,10 +25,16 @@ enum DownloadFraming {
         }
     }
 
-    var isComplete: Bool { if case .none = self { true } else { false } }
+    /// The body has ended, and left the connection in step.
+    var isComplete: Bool {
+        switch self {
+        case .none, .ended: true
+        case .length, .chunked, .untilClose: false
+        }
+    }
 
-    /// The body's end left the connection in step.
-    var allowsReuse: Bool { if case .none = self { true } else { false } }
+    /// Trailer lines that may be passed on.
+    var trailers: [UInt8] { if case .ended(let trailers) = self { trailers } else { [] } }
 
     /// Much is still to come.
     var isLong: Bool { if case .length(let rest) = self { rest > Self.longBody } else { false } }
@@ -34,7 +42,7 @@ enum DownloadFraming {
     /// The next piece of `bytes`.
     mutating func next(_ bytes: Span<UInt8>) -> ChunkedDecoder.Step {
         switch self {
-        case .none: return .end(consumed: 0)
+        case .none, .ended: return .end(consumed: 0)
         case .untilClose: return .data(0..<bytes.count, consumed: bytes.count)
         case .length(let rest):
             let count = Int(min(UInt64(bytes.count), rest))
@@ -44,8 +52,7 @@ enum DownloadFraming {
         case .chunked(var decoder):
             self = .none
             let step = decoder.next(bytes, from: 0)
-            if case .end = step { return step }
-            self = .chunked(decoder)
+            if case .end = step { self = .ended(trailers: decoder.trailers) } else { self = .chunked(decoder) }
             return step
         }
     }

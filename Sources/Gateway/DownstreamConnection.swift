@@ -109,13 +109,9 @@ final class DownstreamConnection: Channel {
         }
         if readiness.contains(.writable) { flush() }
         guard phase != .closed else { return }
-        if !readiness.isDisjoint(with: [.readable, .failed, .hungUp]) || socket.hasPending {
-            if interest.contains(.readable) {
-                receive()
-            } else if !readiness.isDisjoint(with: [.failed, .hungUp]) {
-                clientLeft()
-            }
-        } else if readiness.contains(.peerClosed) {
+        if interest.contains(.readable) {
+            if !readiness.isDisjoint(with: [.readable, .failed, .hungUp]) || socket.hasPending { receive() }
+        } else if !readiness.isDisjoint(with: [.peerClosed, .failed, .hungUp]) {
             clientLeft()
         }
         exchange?.flushUpload()
@@ -193,7 +189,12 @@ final class DownstreamConnection: Channel {
         while let input, !input.isEmpty {
             switch phase {
             case .head:
-                guard (output?.readableCount ?? 0) < Self.outputLimit, parseHead(input) else { return }
+                guard (output?.readableCount ?? 0) < Self.outputLimit else {
+                    // A client that asks without reading the answers.
+                    if input.readableCount >= Self.pipelineLimit { pauseReading() }
+                    return
+                }
+                guard parseHead(input) else { return }
             case .body: guard feedBody(input) else { return }
             case .answering:
                 if input.readableCount >= Self.pipelineLimit { pauseReading() }
@@ -257,7 +258,7 @@ final class DownstreamConnection: Channel {
             worker.shard.set(readTimer, after: exchange.serving.configuration.limits.bodyRateWindow.nanoseconds)
         }
         exchange.headComplete()
-        if upload.isComplete { exchange.requestEnded() }
+        if upload.isComplete { exchange.requestEnded(trailers: []) }
     }
 
     /// Passes body bytes on; false when more bytes or more room are needed.
@@ -284,7 +285,7 @@ final class DownstreamConnection: Channel {
         if upload.isComplete, phase == .body {
             phase = .answering
             worker.shard.clear(readTimer)
-            exchange.requestEnded()
+            exchange.requestEnded(trailers: upload.trailers)
         }
         return true
     }
@@ -368,7 +369,8 @@ final class DownstreamConnection: Channel {
         self.output = nil
         worker.shard.buffers.give(output)
         if interest.contains(.writable) { wroteAll() }
-        if closesAfterOutput { finishClosing() }
+        // `wroteAll` may have begun the next answer.
+        if closesAfterOutput, self.output == nil { finishClosing() }
     }
 
     private func waitForWriting() {
@@ -385,7 +387,11 @@ final class DownstreamConnection: Channel {
         worker.shard.setInterest(wanted, of: self)
         worker.shard.clear(writeTimer)
         exchange?.downstreamDrained()
-        if phase == .head { process() }
+        if phase == .head {
+            resumeReading()
+            process()
+            exchange?.flushUpload()
+        }
     }
 
     /// The answer is complete. `reusable` tells that the client knows where it ended.
@@ -478,7 +484,8 @@ final class DownstreamConnection: Channel {
     }
 
     override func timerFired(_ timer: ShardTimer) {
-        if timer === writeTimer { return clientLeft() }
+        // A client that takes nothing has to see that something is missing.
+        if timer === writeTimer { return cut() }
         switch phase {
         case .proxyHeader, .handshake, .lingering: close()
         case .head:

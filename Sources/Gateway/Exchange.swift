@@ -46,6 +46,10 @@ final class Exchange {
     var answerFraming = AnswerFraming.none
     private var interimCount = 0
     private var isRequestComplete = false
+    /// The answer's head said that the connection ends.
+    private var hasAnnouncedClose = false
+    /// The answer is long-lived: it counts among the streams.
+    private var isStream = false
     private(set) var hasRetried = false
     private var triedServers = 0
     /// Told apart by what runs later: a reused exchange is another one.
@@ -103,6 +107,8 @@ final class Exchange {
         status = 0
         interimCount = 0
         isRequestComplete = false
+        hasAnnouncedClose = false
+        isStream = false
         hasRetried = false
         triedServers = 0
         bytesIn = 0
@@ -202,11 +208,11 @@ final class Exchange {
         return true
     }
 
-    /// The whole request is here.
-    func requestEnded() {
+    /// The whole request is here. Trailers go on for gRPC alone.
+    func requestEnded(trailers: [UInt8]) {
         guard progress != .done, let upstream, !isRequestComplete else { return }
         isRequestComplete = true
-        if head.framing == .chunked { upstream.appendBodyEnd() }
+        if head.framing == .chunked { upstream.appendBodyEnd(trailers: head.isGRPC ? trailers : []) }
         upstream.requestComplete()
     }
 
@@ -333,8 +339,12 @@ final class Exchange {
         answered = worker.shard.now
         progress = .streaming
         status = answer.status
-        AnswerHead.append(
-            self, bytes: bytes, closes: !isReusable(downstream), to: downstream.takeOutput())
+        hasAnnouncedClose = !isReusable(downstream)
+        if answer.isEventStream || answer.isGRPC {
+            isStream = true
+            worker.metrics.streamOpened()
+        }
+        AnswerHead.append(self, bytes: bytes, closes: hasAnnouncedClose, to: downstream.takeOutput())
     }
 
     /// A piece of the answer's body.
@@ -356,11 +366,12 @@ final class Exchange {
     func flushAnswer() { downstream?.flush() }
 
     /// The answer is complete; its upstream connection has already been given back.
-    func answerEnded() {
+    func answerEnded(trailers: [UInt8]) {
         guard let downstream, progress == .streaming else { return }
         upstream = nil
-        answerFraming.appendEnd(to: downstream.takeOutput())
-        finish(reusable: isReusable(downstream) && answerFraming.isDelimited)
+        answerFraming.appendEnd(trailers: head.isGRPC ? trailers : [], to: downstream.takeOutput())
+        // RFC 9112 §9.6: who announced the end has to bring it about.
+        finish(reusable: !hasAnnouncedClose && isReusable(downstream) && answerFraming.isDelimited)
     }
 
     private func isReusable(_ downstream: DownstreamConnection) -> Bool {
@@ -419,7 +430,10 @@ final class Exchange {
         dropUpstream()
     }
 
-    private func record() { ExchangeRecord.write(self) }
+    private func record() {
+        if isStream { worker.metrics.streamClosed() }
+        ExchangeRecord.write(self)
+    }
 }
 
 /// Why a lent connection could not bring an answer.

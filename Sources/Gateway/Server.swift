@@ -296,6 +296,7 @@ public final class Server: @unchecked Sendable {
         control.async { [self] in
             drained += 1
             guard drained == workers.count else { return }
+            for worker in workers { worker.shard.queue.sync { worker.shard.stop() } }
             follower?.stop()
             if let accessLog { _ = accessLog.flush(deadline: .now() + .seconds(1)) }
             logger.notice("stopped")

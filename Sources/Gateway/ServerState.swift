@@ -1,4 +1,5 @@
 import Configuration
+import Glibc
 import Transport
 
 /// What a shard knows of one server of an upstream: addresses, load, health, kept connections.
@@ -72,9 +73,9 @@ final class ServerState {
         mixed ^= mixed >> 29
         mixed &*= 0xbf58_476d_1ce4_e5b9
         mixed ^= mixed >> 32
-        // Weighted highest random weight: the logarithm of a uniform number over the weight, here by its reciprocal.
+        // Weighted highest random weight: only with the logarithm does each server win as often as its weight says.
         let uniform = (Double(mixed >> 11) + 0.5) / Double(1 << 53)
-        return Double(definition.weight) * (1 / (1 - uniform))
+        return Double(definition.weight) / -log(uniform)
     }
 
     // MARK: Health
@@ -88,8 +89,10 @@ final class ServerState {
         ejectionsInRow = 0
     }
 
-    /// A connection, a handshake or an answer failed.
+    /// A connection, a handshake or an answer failed. Those that were under way when the server was ejected fail after it:
+    /// they are not the next ejection.
     func failed(_ now: MonotonicTime, _ upstream: Upstream) {
+        guard ejectedUntil <= now else { return }
         failuresInRow += 1
         guard failuresInRow >= upstream.failLimit else { return }
         failuresInRow = 0

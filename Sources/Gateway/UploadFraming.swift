@@ -9,6 +9,8 @@ enum UploadFraming {
     case length(UInt64)
     /// Chunks.
     case chunked(ChunkedDecoder)
+    /// The chunks have ended, with these complete trailer lines.
+    case ended(trailers: [UInt8])
     /// Its end can no longer be told: the connection cannot be used again.
     case broken
 
@@ -20,12 +22,20 @@ enum UploadFraming {
         }
     }
 
-    var isComplete: Bool { if case .none = self { true } else { false } }
+    var isComplete: Bool {
+        switch self {
+        case .none, .ended: true
+        case .length, .chunked, .broken: false
+        }
+    }
+
+    /// Trailer lines that may be passed on.
+    var trailers: [UInt8] { if case .ended(let trailers) = self { trailers } else { [] } }
 
     /// The next piece of `bytes`.
     mutating func next(_ bytes: Span<UInt8>) -> ChunkedDecoder.Step {
         switch self {
-        case .none, .broken: return .end(consumed: 0)
+        case .none, .ended, .broken: return .end(consumed: 0)
         case .length(let rest):
             let count = Int(min(UInt64(bytes.count), rest))
             let left = rest - UInt64(count)
@@ -34,7 +44,7 @@ enum UploadFraming {
         case .chunked(var decoder):
             self = .broken
             let step = decoder.next(bytes, from: 0)
-            if case .end = step { self = .none } else { self = .chunked(decoder) }
+            if case .end = step { self = .ended(trailers: decoder.trailers) } else { self = .chunked(decoder) }
             return step
         }
     }

@@ -90,7 +90,7 @@ final class UpstreamConnection: Channel {
         if pendingCount > Self.longReadSize { flush() }
     }
 
-    func appendBodyEnd() { ChunkedEncoder.appendEnd(to: takeOutput()) }
+    func appendBodyEnd(trailers: [UInt8]) { ChunkedEncoder.appendEnd(trailers: trailers, to: takeOutput()) }
 
     /// Nothing more of the request will come.
     func requestComplete() {
@@ -187,10 +187,12 @@ final class UpstreamConnection: Channel {
                 output.consume(count)
             case .needsWritable, .needsReadable:
                 worker.shard.setInterest(interest.union(.writable), of: self)
+                if !isRequestSent { awaitAnswer() }
                 return
             case .ended, .failed:
-                // The server may have answered before it closed: what it said is read first.
-                self.output = nil
+                // The server may have answered before it closed: what it said is read first. What no server has seen
+                // is kept for another connection.
+                if sentCount > 0 { self.output = nil }
                 return receive()
             }
         }
@@ -198,9 +200,11 @@ final class UpstreamConnection: Channel {
         worker.shard.buffers.give(output)
         if interest.contains(.writable) {
             worker.shard.setInterest(interest.subtracting(.writable), of: self)
+            if !isRequestSent && phase == .awaiting { worker.shard.clear(timer) }
             exchange?.uploadDrained()
-        } else if !isRequestSent {
-            awaitAnswer()
+        } else if !isRequestSent && phase == .awaiting {
+            // The client's turn: its pace has a bound of its own.
+            worker.shard.clear(timer)
         }
     }
 
@@ -295,7 +299,8 @@ final class UpstreamConnection: Channel {
         server.succeeded()
         giveInput()
         let isReusable =
-            !leftOver && isRequestSent && pendingCount == 0 && download.allowsReuse && exchange.answer.keepAlive
+            !leftOver && isRequestSent && pendingCount == 0 && download.isComplete && exchange.answer.keepAlive
+        let trailers = download.trailers
         download = .none
         if isReusable && !pool.isRetired {
             phase = .idle
@@ -304,7 +309,7 @@ final class UpstreamConnection: Channel {
         } else {
             close(reset: !isRequestSent)
         }
-        exchange.answerEnded()
+        exchange.answerEnded(trailers: trailers)
     }
 
     private func ended(inOrder: Bool) {

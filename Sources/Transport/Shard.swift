@@ -53,26 +53,36 @@ public final class Shard: @unchecked Sendable {
     /// Begins to serve.
     public func start() {
         let source = DispatchSource.makeReadSource(fileDescriptor: epoll, queue: queue)
-        source.setEventHandler { [unowned self] in turn() }
+        source.setEventHandler { [weak self] in self?.turn() }
         self.source = source
         let tick = DispatchSource.makeTimerSource(queue: queue)
-        tick.setEventHandler { [unowned self] in
+        tick.setEventHandler { [weak self] in
+            guard let self else { return }
             now = .now()
             fireTimers()
         }
+        // Dispatch does not let a suspended source go: at rest it is scheduled for never.
+        tick.schedule(deadline: .distantFuture)
         tickSource = tick
+        tick.resume()
         source.resume()
     }
 
     /// Ends the loop. Called on the queue, when every channel is gone.
     public func stop() {
         source?.cancel()
-        if let tickSource, !isTicking { tickSource.resume() }
         tickSource?.cancel()
     }
 
-    /// Runs `work` on the shard, later.
-    public func post(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+    /// Runs `work` on the shard, later. An idle shard has not looked at the clock for long: timers that `work` sets
+    /// count from now.
+    public func post(_ work: @escaping @Sendable () -> Void) {
+        queue.async { [self] in
+            now = .now()
+            work()
+            if !deferred.isEmpty { runDeferred() }
+        }
+    }
 
     /// Runs `work` after the events at hand, still in this turn. For what must not happen inside a callback.
     public func later(_ work: @escaping () -> Void) { deferred.append(work) }
@@ -191,15 +201,14 @@ public final class Shard: @unchecked Sendable {
         let interval = Int(TimerWheel.tickNanoseconds)
         tickSource.schedule(
             deadline: .now() + .nanoseconds(interval), repeating: .nanoseconds(interval), leeway: .milliseconds(5))
-        tickSource.resume()
     }
 
     private func fireTimers() {
-        for timer in wheel.advance(to: now) { timer.channel.timerFired(timer) }
+        for timer in wheel.advance(to: now) where timer.isDue { timer.channel.timerFired(timer) }
         if !deferred.isEmpty { runDeferred() }
         if wheel.count == 0, isTicking {
             isTicking = false
-            tickSource?.suspend()
+            tickSource?.schedule(deadline: .distantFuture)
         }
     }
 }

@@ -65,7 +65,10 @@ public enum Sockets {
         return bound != 0 && clinux_errno() == EADDRINUSE
     }
 
+    /// Removes a socket that nobody answers at. Another kind of file refuses the connection too, and is left alone.
     private static func removeStale(_ path: String) throws(SocketError) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return }
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | flags, 0)
         guard probe >= 0 else { throw SocketError("socket for unix:\(path)") }
         defer { close(probe) }

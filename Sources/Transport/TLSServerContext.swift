@@ -30,7 +30,7 @@ public final class TLSServerContext: @unchecked Sendable {
         for identity in identities {
             guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { throw TLSError.last("no TLS context") }
             unsafe contexts.append(context)
-            try unsafe Self.configure(context, minimumVersion)
+            try unsafe Self.configure(context, minimumVersion, scope: Self.sessionScope(clientAuthority))
             try unsafe Self.present(identity, in: context)
             if let clientAuthority { try unsafe Self.demand(clientAuthority, in: context) }
             unsafe setCallbacks(context)
@@ -44,7 +44,29 @@ public final class TLSServerContext: @unchecked Sendable {
     /// The context a handshake begins with.
     var initial: OpaquePointer { unsafe contexts[0] }
 
-    private static func configure(_ context: OpaquePointer, _ minimumVersion: TLSVersion) throws(TLSError) {
+    /// What a session is good for: tickets outlive a reload, and a resumed session shows no certificate again. So one that
+    /// began without a certificate, or with one of another authority, is none where this authority's is asked for.
+    private static func sessionScope(_ clients: TLSClientAuthority?) throws(TLSError) -> [UInt8] {
+        var text = Array("gatehouse".utf8)
+        var digest = [UInt8](repeating: 0, count: Int(SSL_MAX_SID_CTX_LENGTH))
+        if let clients {
+            text.append(clients.mode == .required ? 1 : 0)
+            for certificate in clients.authorities {
+                guard unsafe X509_digest(certificate.pointer, EVP_sha256(), &digest, nil) == 1 else {
+                    throw TLSError.last("the client authority cannot be used")
+                }
+                text += digest
+            }
+        }
+        guard unsafe EVP_Digest(text, text.count, &digest, nil, EVP_sha256(), nil) == 1 else {
+            throw TLSError.last("TLS cannot be set up")
+        }
+        return digest
+    }
+
+    private static func configure(
+        _ context: OpaquePointer, _ minimumVersion: TLSVersion, scope: [UInt8]
+    ) throws(TLSError) {
         let version = minimumVersion == .v13 ? TLS1_3_VERSION : TLS1_2_VERSION
         unsafe SSL_CTX_set_options(context, copenssl_server_options)
         let mode = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS
@@ -52,13 +74,12 @@ public final class TLSServerContext: @unchecked Sendable {
         unsafe copenssl_context_set_read_ahead(context, 1)
         unsafe copenssl_context_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
         unsafe SSL_CTX_set_num_tickets(context, ticketsPerHandshake)
-        let name: [UInt8] = Array("gatehouse".utf8)
         let ready =
             unsafe copenssl_context_set_min_version(context, version) == 1
             && SSL_CTX_set_cipher_list(context, legacySuites) == 1
             && SSL_CTX_set_ciphersuites(context, cipherSuites) == 1
             && copenssl_context_set_groups(context, "X25519:P-256:P-384") == 1
-            && SSL_CTX_set_session_id_context(context, name, UInt32(name.count)) == 1
+            && SSL_CTX_set_session_id_context(context, scope, UInt32(scope.count)) == 1
         guard ready else { throw TLSError.last("TLS cannot be set up") }
     }
 
@@ -126,23 +147,28 @@ public final class TLSServerContext: @unchecked Sendable {
         return SSL_TLSEXT_ERR_OK
     }
 
-    /// Picks `http/1.1` from the client's list; without an overlap the handshake fails (RFC 7301 §3.2).
+    /// Protocols by preference. HTTP/1.0 clients that speak ALPN at all name their own.
+    private static let protocols = ["http/1.1", "http/1.0"]
+
+    /// Picks a protocol from the client's list; without an overlap the handshake fails (RFC 7301 §3.2).
     private static func chooseProtocol(
         _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?, _ chosenCount: UnsafeMutablePointer<UInt8>?,
         _ offered: UnsafePointer<UInt8>?, _ offeredCount: UInt32
     ) -> Int32 {
         let list = unsafe UnsafeBufferPointer(start: offered, count: Int(offeredCount))
-        var place = 0
-        while place < list.count {
-            let count = unsafe Int(list[place])
-            guard place + count < list.count else { break }
-            let name = unsafe UnsafeBufferPointer(rebasing: list[place + 1..<place + 1 + count])
-            if unsafe name.elementsEqual("http/1.1".utf8) {
-                unsafe chosen?.pointee = name.baseAddress
-                unsafe chosenCount?.pointee = UInt8(count)
-                return SSL_TLSEXT_ERR_OK
+        for wanted in protocols {
+            var place = 0
+            while place < list.count {
+                let count = unsafe Int(list[place])
+                guard place + count < list.count else { break }
+                let name = unsafe UnsafeBufferPointer(rebasing: list[place + 1..<place + 1 + count])
+                if unsafe name.elementsEqual(wanted.utf8) {
+                    unsafe chosen?.pointee = name.baseAddress
+                    unsafe chosenCount?.pointee = UInt8(count)
+                    return SSL_TLSEXT_ERR_OK
+                }
+                place += 1 + count
             }
-            place += 1 + count
         }
         return SSL_TLSEXT_ERR_ALERT_FATAL
     }

@@ -33,18 +33,27 @@ enum TLSTicketSealing {
         return isCurrent ? 1 : 2
     }
 
+    // OpenSSL keeps the pointers to these names in its parameters: literals stay where they are, a `String` that is
+    // passed to C is there for that one call only.
+    private static let keyName: StaticString = "key"
+    private static let digestName: StaticString = "digest"
+
     private static func setKey(_ mac: OpaquePointer?, _ keys: TLSTicketKeys.Keys) -> Bool {
         var key = keys.macKey
         return unsafe key.withUnsafeMutableBytes { key in
             unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 8) { digest in
                 for (index, byte) in "SHA256\0".utf8.enumerated() { unsafe digest[index] = CChar(bitPattern: byte) }
                 let parameters = unsafe [
-                    OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.baseAddress, key.count),
-                    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0),
+                    OSSL_PARAM_construct_octet_string(text(keyName), key.baseAddress, key.count),
+                    OSSL_PARAM_construct_utf8_string(text(digestName), digest.baseAddress, 0),
                     OSSL_PARAM_construct_end(),
                 ]
                 return unsafe EVP_MAC_CTX_set_params(mac, parameters) == 1
             }
         }
+    }
+
+    private static func text(_ literal: StaticString) -> UnsafePointer<CChar> {
+        unsafe UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
     }
 }

@@ -10,6 +10,8 @@ public final class ShardTimer {
     fileprivate var next: ShardTimer?
     fileprivate unowned(unsafe) var previous: ShardTimer?
     fileprivate var linkedTick: Int64 = -1
+    /// Its time has come, and nobody moved, cleared or removed it since.
+    fileprivate(set) var isDue = false
 
     /// A timer that is not set.
     public init(channel: Channel) { self.channel = channel }
@@ -41,6 +43,7 @@ struct TimerWheel {
     @inline(__always)
     mutating func set(_ timer: ShardTimer, to deadline: MonotonicTime) {
         timer.deadline = deadline
+        timer.isDue = false
         // The tick behind the deadline: never early.
         let tick = deadline.nanoseconds / Self.tickNanoseconds + 1
         if timer.linkedTick >= 0 && timer.linkedTick <= tick { return }
@@ -50,11 +53,14 @@ struct TimerWheel {
 
     /// Forgets the deadline; the place in the wheel is given up when it comes round.
     @inline(__always)
-    mutating func clear(_ timer: ShardTimer) { timer.deadline = .distantFuture }
+    mutating func clear(_ timer: ShardTimer) {
+        timer.deadline = .distantFuture
+        timer.isDue = false
+    }
 
     /// Forgets the timer altogether.
     mutating func remove(_ timer: ShardTimer) {
-        timer.deadline = .distantFuture
+        clear(timer)
         unlink(timer)
     }
 
@@ -85,7 +91,8 @@ struct TimerWheel {
         count -= 1
     }
 
-    /// Moves on to `now` and gives back the timers that are due.
+    /// Moves on to `now` and gives back the timers that are due. Whoever tells their channels asks `isDue` each time: what
+    /// one channel does may take another's deadline, and the channel itself, away.
     mutating func advance(to now: MonotonicTime) -> [ShardTimer] {
         let tick = now.nanoseconds / Self.tickNanoseconds
         guard tick > currentTick else { return [] }
@@ -99,6 +106,7 @@ struct TimerWheel {
                 unlink(linked)
                 if linked.deadline <= now {
                     linked.deadline = .distantFuture
+                    linked.isDue = true
                     due.append(linked)
                 } else if linked.isSet {
                     relink(linked, at: linked.deadline.nanoseconds / Self.tickNanoseconds + 1)
