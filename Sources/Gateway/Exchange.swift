@@ -157,6 +157,7 @@ final class Exchange {
         guard let host = head.host else { return .badRequest(field: "host", reason: "missing") }
         if downstream.isMisdirected(host: bytes.extracting(host.range), serving: serving) { return .misdirectedRequest }
         if let error = PathNormalizer.normalize(bytes.extracting(head.path.range), into: &path) { return error.refusal }
+        let path = path
         let outcome = serving.router.match(
             host: bytes.extracting(host.range), method: head.method,
             methodName: bytes.extracting(head.methodRange.range), path: path.span, into: &match)
@@ -177,6 +178,7 @@ final class Exchange {
             case .refused(let refusal): return refusal
             case .principal(let principal):
                 self.principal = principal
+                let path = path
                 if let refusal = Authorizer.authorize(principal, route: route, path: path.span, match: match) {
                     return refusal
                 }
@@ -384,6 +386,7 @@ final class Exchange {
         self.refusal = refusal
         let isReusable = isReusable(downstream)
         status = head.isGRPC ? 200 : refusal.status
+        let (requestID, date) = (requestID, date)
         serving.envelope.append(
             refusal, requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
             isGRPC: head.isGRPC, extra: [], to: downstream.takeOutput())
@@ -395,6 +398,7 @@ final class Exchange {
         guard progress == .none, let downstream else { return }
         status = local.status
         let isReusable = isReusable(downstream)
+        let (requestID, date) = (requestID, date)
         local.append(
             requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
             to: downstream.takeOutput())

@@ -59,6 +59,7 @@ public final class TokenVerifier {
             Base64URL.decode(token.extracting(parts.payload), into: &payloadBytes),
             Base64URL.decode(token.extracting(parts.signature), into: &signatureBytes)
         else { throw .invalid("a segment is not canonical base64url") }
+        let headerBytes = headerBytes
         let header = try TokenHeader(headerBytes.span)
         let message = token.extracting(parts.signingInput)
         var claims: JSONObject?
