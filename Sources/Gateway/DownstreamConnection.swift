@@ -235,18 +235,24 @@ final class DownstreamConnection: Channel {
         return fresh
     }
 
-    /// Hands the buffer with the head to the exchange; what lies behind the head moves to a buffer of its own.
+    /// Gives the exchange a buffer that begins with its head. The smaller of the head and what lies behind it moves to
+    /// another buffer, so that many pipelined requests cost no more than their bytes.
     private func acceptHead(_ exchange: Exchange, _ input: ByteBuffer) {
         let length = exchange.head.length
         let rest = input.readableCount - length
-        if rest > 0 {
+        var held = input
+        if rest > length {
+            held = worker.shard.buffers.take()
+            held.append(input.readable, 0..<length)
+            input.consume(length)
+        } else if rest > 0 {
             let fresh = worker.shard.buffers.take()
             fresh.append(input.readable, length..<length + rest)
             self.input = fresh
         } else {
             self.input = nil
         }
-        exchange.headBuffer = input
+        exchange.headBuffer = held
         upload = UploadFraming(exchange.head.framing, limits: exchange.serving.configuration.limits)
         hadRequest = true
         worker.shard.clear(readTimer)
