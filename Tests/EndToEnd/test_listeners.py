@@ -269,7 +269,8 @@ def test_running_out_of_descriptors(start, upstream, good):
         assert gateway.alive
         for wire in crowd[:200]:
             wire.close()
-        assert [wire.answer().status for wire in crowd[200:]] == [200] * 50
+        answers = [wire.answer() for wire in crowd[200:]]
+        assert [answer for answer in answers if answer.status != 200] == []
     finally:
         for wire in crowd:
             wire.close()
