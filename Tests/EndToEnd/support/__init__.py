@@ -9,16 +9,22 @@ import time
 PATIENCE = float(os.environ.get("GATEHOUSE_TEST_PATIENCE", "1"))
 
 
+given = set()
+
+
 def free_port():
-    """A port on loopback below the ephemeral range, so that no outgoing connection takes it before the gateway does."""
+    """A port on loopback that was not given before, below the ephemeral range: no outgoing connection takes it."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     for _ in range(200):
-        port = random.SystemRandom().randrange(15000, 32000)
+        port = 15000 + 4000 * worker + random.SystemRandom().randrange(4000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+            if port not in given:
+                given.add(port)
+                return port
     raise RuntimeError("no free port")
 
 
