@@ -57,7 +57,8 @@ let package = Package(
         .executableTarget(
             name: "gatehouse",
             dependencies: [
-                "Gateway", "Stores", "Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability",
+                "Gateway", "Stores", "Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport",
+                "Observability",
                 "CNghttp2", "COpenSSL", "CLinux", log, arguments,
             ],
             swiftSettings: strict),
