@@ -67,13 +67,33 @@ final class UpstreamPool {
             return nil
         }
         do throws(SocketError) {
-            let (descriptor, ready) = try Sockets.connect(to: address)
-            lent(to: server)
-            return UpstreamConnection(
-                pool: self, server: server, descriptor: descriptor, isConnected: ready, worker: worker)
+            return try connect(to: address, of: server, worker)
         } catch {
-            server.failed(worker.shard.now, definition)
+            if !error.isOutOfDescriptors { server.failed(worker.shard.now, definition) }
             return nil
+        }
+    }
+
+    /// Begins a connection. When there is no descriptor left, those of kept connections are given up for it.
+    private func connect(
+        to address: SocketAddress, of server: ServerState, _ worker: Worker
+    ) throws(SocketError) -> UpstreamConnection {
+        let begun: (descriptor: Int32, ready: Bool)
+        do throws(SocketError) {
+            begun = try Sockets.connect(to: address)
+        } catch {
+            guard error.isOutOfDescriptors else { throw error }
+            for pool in worker.pools { pool.closeIdle() }
+            begun = try Sockets.connect(to: address)
+        }
+        lent(to: server)
+        return UpstreamConnection(
+            pool: self, server: server, descriptor: begun.descriptor, isConnected: begun.ready, worker: worker)
+    }
+
+    private func closeIdle() {
+        for server in servers {
+            for connection in server.idle { connection.close(reset: false) }
         }
     }
 
@@ -149,9 +169,7 @@ final class UpstreamPool {
     /// Keeps nothing from now on; what is lent is closed when it comes back.
     func retire() {
         isRetired = true
-        for server in servers {
-            for connection in server.idle { connection.close(reset: false) }
-        }
+        closeIdle()
     }
 
     // MARK: What others find out

@@ -18,6 +18,9 @@ public struct SocketError: Error, Sendable {
         self.number = number
     }
 
+    /// The process or the system has no descriptor left: nobody at the other end is to blame.
+    public var isOutOfDescriptors: Bool { number == EMFILE || number == ENFILE }
+
     /// A sentence for people.
     public var message: String {
         "\(action): \(unsafe String(cString: strerror(number)))"
