@@ -45,7 +45,8 @@ final class DownstreamConnection: Channel {
     /// Who is connected, or whom the PROXY header names.
     private(set) var peer: SocketAddress
     private(set) var isTrustedPeer: Bool
-    private var serverIdentity: Int?
+    /// The server name of the handshake, where it chose among certificates.
+    private var serverName: String?
     private(set) var phase: Phase
     private var input: ByteBuffer?
     private var output: ByteBuffer?
@@ -54,7 +55,6 @@ final class DownstreamConnection: Channel {
     private var isProcessing = false
     private var closesAfterOutput = false
     private var lingered = 0
-    private var hadRequest = false
     private var windowBytes = 0
     private lazy var readTimer = ShardTimer(channel: self)
     private lazy var writeTimer = ShardTimer(channel: self)
@@ -153,9 +153,7 @@ final class DownstreamConnection: Channel {
         case .complete:
             worker.shard.setInterest(.readable, of: self)
             worker.metrics.recordHandshake(isVersion13: tls.isVersion13, isResumed: tls.isResumed)
-            if let serving = worker.serving.tls, serving.identities.count > 1, let name = tls.serverName {
-                serverIdentity = serving.identityIndex(for: name)
-            }
+            if let serving = worker.serving.tls, serving.identities.count > 1 { serverName = tls.serverName }
             phase = .head
             worker.shard.set(readTimer, after: worker.serving.configuration.limits.headTimeout.nanoseconds)
         case .needsReadable: worker.shard.setInterest(.readable, of: self)
@@ -254,7 +252,6 @@ final class DownstreamConnection: Channel {
         }
         exchange.headBuffer = held
         upload = UploadFraming(exchange.head.framing, limits: exchange.serving.configuration.limits)
-        hadRequest = true
         worker.shard.clear(readTimer)
         if upload.isComplete {
             phase = .answering
@@ -334,10 +331,9 @@ final class DownstreamConnection: Channel {
 
     /// Whether the `Host` of a request names another certificate than the one that the server name chose (421).
     func isMisdirected(host: Span<UInt8>, serving: Serving) -> Bool {
-        guard let serverIdentity, let tls = serving.tls, tls.identities.count > 1, serverIdentity < tls.identities.count
-        else { return false }
+        guard let serverName, let tls = serving.tls, tls.identities.count > 1 else { return false }
         let name = HostName.withoutPort(host)
-        if tls.identities[serverIdentity].covers(name) { return false }
+        if name == serverName || tls.identities[tls.identityIndex(for: serverName) ?? 0].covers(name) { return false }
         return tls.identityIndex(for: name) != nil
     }
 

@@ -22,7 +22,6 @@ final class Worker: @unchecked Sendable {
     var logLines = AccessLogRenderer()
     var clock = DateCache()
     var requestIDs: RequestIDGenerator
-    var random = SystemRandomNumberGenerator()
     /// Stopping: connections end with their request.
     private(set) var isDraining = false
     /// Clients' connections of this shard.

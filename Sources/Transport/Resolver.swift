@@ -1,23 +1,10 @@
 import CLinux
-public import Dispatch
 import Glibc
 
-/// Looks host names up, off the shards: `getaddrinfo` blocks.
+/// Looks host names up. Not for a shard's queue: `getaddrinfo` blocks.
 public enum Resolver {
     /// Addresses kept of one answer at most.
     public static let addressesAtMost = 16
-
-    private static let queue = DispatchQueue(label: "gatehouse.resolver", attributes: .concurrent)
-
-    /// Resolves `host`, then calls `completion` on `target`; an empty list means that the name has no address now.
-    public static func resolve(
-        host: String, port: UInt16, on target: DispatchQueue, completion: @escaping @Sendable ([SocketAddress]) -> Void
-    ) {
-        queue.async {
-            let addresses = lookUp(host: host, port: port)
-            target.async { completion(addresses) }
-        }
-    }
 
     /// Resolves `host` now, and blocks for it.
     public static func lookUp(host: String, port: UInt16) -> [SocketAddress] {
