@@ -14,10 +14,11 @@ final class Admission: Sendable {
     private let open = Atomic<Int>(0)
     private let isFull = Atomic<Bool>(false)
 
-    /// `configured`, but never more than leaves each connection one descriptor for an upstream.
+    /// By default as many as leave each connection a descriptor for an upstream. Who names a number knows how many of them
+    /// idle: it counts as long as a quarter of the descriptors is left.
     init(configured: Int?) {
-        let available = max((Self.descriptorLimit() - Self.reservedDescriptors) / 2, 8)
-        limit = min(configured ?? available, available)
+        let available = max(Self.descriptorLimit() - Self.reservedDescriptors, 16)
+        limit = configured.map { min($0, available / 4 * 3) } ?? available / 2
     }
 
     /// Raises the soft limit on descriptors to the hard one.
