@@ -10,13 +10,17 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableExperimentalFeature("Lifetimes"),
-    // Release builds see through modules, so that small functions of one are inlined in another; and the run-time check
-    // of overlapping accesses, which debug builds and so all tests keep, is left out: it was a tenth of our own time.
-    .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+]
+
+/// Release builds see through modules, so that small functions of one are inlined in another; and the run-time check of
+/// overlapping accesses, which debug builds and so all tests keep, is left out: it was a tenth of our own time. Fuzz
+/// targets, which are built for release too, do without both.
+let fast: [SwiftSetting] = [
+    .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+    .target(name: name, dependencies: dependencies, swiftSettings: strict + fast)
 }
 
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -61,7 +65,7 @@ let package = Package(
                 "Observability",
                 "CNghttp2", "COpenSSL", "CLinux", log, arguments,
             ],
-            swiftSettings: strict),
+            swiftSettings: strict + fast),
 
         tests(of: "Observability"), tests(of: "Transport", ["CLinux", "COpenSSL"]), tests(of: "HTTP", ["Transport"]),
         tests(of: "JOSE"), tests(of: "Configuration", ["JOSE", "HTTP"]),
