@@ -295,6 +295,7 @@ final class DownstreamConnection: Channel {
 
     /// The upstream takes more of the upload.
     func resumeUpload() {
+        guard phase == .body, !interest.contains(.readable) else { return }
         resumeReading()
         process()
         exchange?.flushUpload()

@@ -81,13 +81,13 @@ final class UpstreamConnection: Channel {
     @inline(__always)
     var pendingCount: Int { output?.readableCount ?? 0 }
 
+    /// Only collects: sending may end the exchange, and with it the buffer that `bytes` lie in.
     func appendBody(_ bytes: Span<UInt8>, _ range: Range<Int>, isChunked: Bool) {
         if isChunked {
             ChunkedEncoder.append(bytes, range, to: takeOutput())
         } else {
             takeOutput().append(bytes, range)
         }
-        if pendingCount > Self.longReadSize { flush() }
     }
 
     func appendBodyEnd(trailers: [UInt8]) { ChunkedEncoder.appendEnd(trailers: trailers, to: takeOutput()) }
@@ -201,11 +201,11 @@ final class UpstreamConnection: Channel {
         if interest.contains(.writable) {
             worker.shard.setInterest(interest.subtracting(.writable), of: self)
             if !isRequestSent && phase == .awaiting { worker.shard.clear(timer) }
-            exchange?.uploadDrained()
         } else if !isRequestSent && phase == .awaiting {
             // The client's turn: its pace has a bound of its own.
             worker.shard.clear(timer)
         }
+        if !isRequestSent { exchange?.uploadDrained() }
     }
 
     private func receive() {
