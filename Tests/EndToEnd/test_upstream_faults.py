@@ -2,6 +2,7 @@
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -214,3 +215,32 @@ def test_a_stream_that_goes_on_outlives_every_timeout(gateway, upstream, good):
 
     upstream.script = script
     assert gateway.ask("/api/x", token=good).body == b"x" * 7
+
+
+# In the middle of an upload
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_a_server_that_ends_in_the_middle_of_uploads_does_no_harm(gateway, upstream, good, how):
+    """The bytes of an upload lie in a buffer that the end of its exchange gives up: once that ended the process."""
+
+    def end(connection, _):
+        connection.exactly(20_000)
+        getattr(connection, how)()
+        return False
+
+    def upload(_):
+        head = request("POST", "/api/x", "Content-Length: 3000000", token=good)
+        with gateway.connect("plain") as wire:
+            try:
+                wire.send(head + b"x" * 3_000_000)
+                return wire.answer().status
+            except (OSError, Truncated):
+                return None
+
+    upstream.on_head = end
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(upload, range(64))) <= {502, None}
+    upstream.reset_script()
+    with gateway.connect("plain") as wire:
+        assert wire.send(request("GET", "/api/x", token=good)).answer().status == 200
