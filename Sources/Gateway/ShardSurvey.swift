@@ -1,12 +1,14 @@
 import Configuration
 import Dispatch
 import Observability
-import Synchronization
 import Transport
 
 /// Asks every shard one question and collects the answers off the shards.
 enum ShardSurvey {
-    private static let queue = DispatchQueue(label: "gatehouse.survey", attributes: .concurrent)
+    /// Where answers are collected.
+    private static let collecting = DispatchQueue(label: "gatehouse.survey")
+    /// Where they are used; that may block, on the store for one.
+    private static let completing = DispatchQueue(label: "gatehouse.survey.done", attributes: .concurrent)
 
     static func ask<Answer: Sendable>(
         _ workers: [Worker], _ question: @escaping @Sendable (Worker) -> Answer,
@@ -17,19 +19,22 @@ enum ShardSurvey {
         for worker in workers {
             group.enter()
             worker.shard.post {
-                answers.add(question(worker))
-                group.leave()
+                let answer = question(worker)
+                collecting.async {
+                    answers.all.append(answer)
+                    group.leave()
+                }
             }
         }
-        group.notify(queue: queue) { completion(answers.all) }
+        group.notify(queue: collecting) {
+            let all = answers.all
+            completing.async { completion(all) }
+        }
     }
 
-    private final class Answers<Answer: Sendable>: Sendable {
-        private let collected = Mutex<[Answer]>([])
-
-        func add(_ answer: Answer) { collected.withLock { $0.append(answer) } }
-
-        var all: [Answer] { collected.withLock { $0 } }
+    /// Confined to the collecting queue.
+    private final class Answers<Answer: Sendable>: @unchecked Sendable {
+        var all: [Answer] = []
     }
 }
 
