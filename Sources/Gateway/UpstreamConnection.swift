@@ -33,7 +33,7 @@ final class UpstreamConnection: Channel {
     private var input: ByteBuffer?
     private var output: ByteBuffer?
     private var parser = ResponseHeadParser()
-    private var download = DownloadFraming.none
+    private var download = BodyReader.none
     private var isRequestSent = false
     /// It served an exchange before this one.
     private(set) var wasReused = false
@@ -259,7 +259,7 @@ final class UpstreamConnection: Channel {
             }
         } else {
             exchange.answerHead(buffer.readable)
-            download = DownloadFraming(exchange.answer.framing)
+            download = BodyReader(exchange.answer.framing)
             phase = .streaming
         }
         buffer.consume(length)

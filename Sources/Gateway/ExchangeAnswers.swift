@@ -1,0 +1,121 @@
+import Configuration
+import HTTP
+import Observability
+import Policy
+import Transport
+
+/// The answer on its way to the client: an upstream's, a refusal, or one of the gateway's own; and the end.
+extension Exchange {
+    /// An interim answer came.
+    func interimAnswer(_ bytes: Span<UInt8>) -> Bool {
+        interimCount += 1
+        guard interimCount <= Self.interimAtMost, let downstream else { return false }
+        if answer.status == 100 || head.minorVersion == 0 { return true }
+        AnswerHead.appendInterim(self, bytes: bytes, to: downstream.takeOutput())
+        return true
+    }
+
+    /// The answer's head came.
+    func answerHead(_ bytes: Span<UInt8>) {
+        guard let downstream else { return }
+        answered = worker.shard.now
+        progress = .streaming
+        status = answer.status
+        hasAnnouncedClose = !isReusable(downstream)
+        if answer.isEventStream || answer.isGRPC {
+            isStream = true
+            worker.metrics.streamOpened()
+        }
+        AnswerHead.append(self, bytes: bytes, closes: hasAnnouncedClose, to: downstream.takeOutput())
+    }
+
+    /// A piece of the answer's body.
+    @inline(__always)
+    func answerBody(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        guard let downstream else { return }
+        bytesOut &+= range.count
+        answerFraming.append(bytes, range, to: downstream.takeOutput())
+    }
+
+    /// The client should not get more for now.
+    var isAnswerBackedUp: Bool { downstream?.isBackedUp ?? false }
+
+    /// The client took what waited for it.
+    func downstreamDrained() { upstream?.resumeReading() }
+
+    /// Sends what was collected for the client.
+    @inline(__always)
+    func flushAnswer() { downstream?.flush() }
+
+    /// The answer is complete; its upstream connection has already been given back.
+    func answerEnded(trailers: [UInt8]) {
+        guard let downstream, progress == .streaming else { return }
+        upstream = nil
+        answerFraming.appendEnd(trailers: head.isGRPC ? trailers : [], to: downstream.takeOutput())
+        // RFC 9112 §9.6: who announced the end has to bring it about.
+        finish(reusable: !hasAnnouncedClose && isReusable(downstream) && answerFraming.isDelimited)
+    }
+
+    private func isReusable(_ downstream: DownstreamConnection) -> Bool {
+        head.keepAlive && downstream.isUploadComplete && !worker.isDraining
+    }
+
+    /// Answers with an error envelope. The one way in which a request is refused.
+    func refuse(_ refusal: Refusal) {
+        guard progress == .none, let downstream else { return }
+        self.refusal = refusal
+        let isReusable = isReusable(downstream)
+        status = head.isGRPC ? 200 : refusal.status
+        let (requestID, date) = (requestID, date)
+        serving.envelope.append(
+            refusal, requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
+            isGRPC: head.isGRPC, extra: [], to: downstream.takeOutput())
+        finish(reusable: isReusable)
+    }
+
+    /// Answers from here: health, metrics, redirects.
+    func answerLocally(_ local: LocalAnswer) {
+        guard progress == .none, let downstream else { return }
+        status = local.status
+        let isReusable = isReusable(downstream)
+        let (requestID, date) = (requestID, date)
+        local.append(
+            requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
+            to: downstream.takeOutput())
+        finish(reusable: isReusable)
+    }
+
+    /// `Date`, as of now.
+    var date: [UInt8] {
+        _ = worker.clock.update()
+        return worker.clock.text
+    }
+
+    private func finish(reusable: Bool) {
+        progress = .done
+        record()
+        downstream?.answerComplete(reusable: reusable)
+    }
+
+    /// The answer cannot be completed: the client sees that it was cut.
+    func giveUp() {
+        progress = .done
+        record()
+        dropUpstream()
+        downstream?.abort()
+    }
+
+    /// The client left.
+    func downstreamGone() {
+        guard progress != .done else { return }
+        if status == 0 { status = 499 }
+        progress = .done
+        if started.nanoseconds > 0 { record() }
+        dropUpstream()
+    }
+
+    private func record() {
+        if isStream { worker.metrics.streamClosed() }
+        ExchangeRecord.write(self)
+    }
+}

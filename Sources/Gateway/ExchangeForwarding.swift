@@ -1,0 +1,152 @@
+import Configuration
+import HTTP
+import Observability
+import Policy
+import Transport
+
+/// The request on its way to an upstream: its body, the lent connection, and what happens when that breaks.
+extension Exchange {
+    /// The upstream should not get more of the body for now.
+    var isUploadBackedUp: Bool {
+        guard let upstream else { return false }
+        return upstream.pendingCount > Self.uploadLimit
+    }
+
+    /// Passes a piece of the body on; false when the exchange came to its end by it.
+    func requestBody(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        bytesIn &+= range.count
+        guard progress != .done, let upstream else { return true }
+        if let route, bytesIn > route.maxBody {
+            requestFailed(.bodyTooLarge(limit: route.maxBody))
+            return false
+        }
+        upstream.appendBody(bytes, range, isChunked: head.framing == .chunked)
+        return true
+    }
+
+    /// The whole request is here. Trailers go on for gRPC alone.
+    func requestEnded(trailers: [UInt8]) {
+        guard progress != .done, let upstream, !isRequestComplete else { return }
+        isRequestComplete = true
+        if head.framing == .chunked { upstream.appendBodyEnd(trailers: head.isGRPC ? trailers : []) }
+        upstream.requestComplete()
+    }
+
+    /// The rest of the request cannot be passed on: the upstream never sees a complete one.
+    func requestFailed(_ refusal: Refusal) {
+        guard progress != .done else { return }
+        dropUpstream()
+        if progress == .none { return refuse(refusal) }
+        self.refusal = refusal
+        giveUp()
+    }
+
+    /// Sends what was collected for the upstream.
+    @inline(__always)
+    func flushUpload() { upstream?.flush() }
+
+    /// The upstream took what waited for it.
+    func uploadDrained() {
+        if !isRequestComplete { downstream?.resumeUpload() }
+    }
+
+    // MARK: Upstream
+
+    func forward() {
+        guard let route, let downstream else { return }
+        forwarded = worker.shard.now
+        guard let connection = worker.pool(for: route, in: serving)?.lease(for: self) else {
+            return refuse(.upstreamUnavailable(upstream: upstreamName))
+        }
+        upstream = connection
+        connection.begin(self)
+        writeHead(to: connection)
+        if head.expectsContinue && !downstream.isUploadComplete {
+            downstream.takeOutput().append("HTTP/1.1 100 Continue\r\n\r\n")
+            downstream.flush()
+        }
+    }
+
+    private func writeHead(to connection: UpstreamConnection) {
+        guard let headBuffer, let downstream else { return }
+        UpstreamHead.append(self, bytes: headBuffer.readable, from: downstream, to: connection.takeOutput())
+    }
+
+    /// The value that a hashing upstream is chosen by.
+    func hashKey(field: String) -> UInt64 {
+        if field.lowercased() == "x-user-id", let principal { return StableHash.of(Array(principal.userID.utf8).span) }
+        guard let headBuffer else { return 0 }
+        let bytes = headBuffer.readable
+        for entry in head.fields where StableHash.equalsIgnoringCase(bytes, entry.name.range, field) {
+            return StableHash.of(bytes.extracting(entry.value.range))
+        }
+        return 0
+    }
+
+    var upstreamName: String {
+        guard let route else { return "" }
+        return serving.configuration.upstreams[route.upstream].name
+    }
+
+    /// The lent connection broke before the answer's head. Tries again where that is safe, else answers.
+    func upstreamFailed(_ failure: UpstreamFailure) {
+        guard progress != .done, let failed = upstream else { return }
+        upstream = nil
+        if progress == .streaming {
+            refusal = .upstreamError(upstream: upstreamName)
+            return giveUp()
+        }
+        if retries(after: failure, on: failed) { return }
+        switch failure {
+        case .connect: refuse(.upstreamUnavailable(upstream: upstreamName))
+        case .timeout: refuse(.upstreamTimeout(upstream: upstreamName))
+        case .broken, .malformed: refuse(.upstreamError(upstream: upstreamName))
+        }
+    }
+
+    /// A request that no server has seen goes to another one; one that a kept connection may have swallowed is sent
+    /// once more when that does no harm (RFC 9110 §9.2.2).
+    private func retries(after failure: UpstreamFailure, on failed: UpstreamConnection) -> Bool {
+        let pool = failed.pool
+        switch failure {
+        case .connect:
+            triedServers += 1
+            guard triedServers < pool.attempts else { return false }
+        case .broken:
+            guard failed.wasReused, !hasRetried, !failed.hasAnswered,
+                failed.sentCount == 0 || (head.method.isIdempotent && head.framing == .none)
+            else { return false }
+            hasRetried = true
+        case .timeout, .malformed: return false
+        }
+        guard let connection = pool.lease(for: self, excluding: failed.server, fresh: true) else { return false }
+        upstream = connection
+        connection.begin(self)
+        if failed.sentCount == 0, let unsent = failed.takeUnsent() {
+            connection.adopt(unsent)
+        } else {
+            writeHead(to: connection)
+        }
+        if isRequestComplete { connection.requestComplete() }
+        connection.flush()
+        return true
+    }
+
+    func dropUpstream() {
+        guard let upstream else { return }
+        self.upstream = nil
+        upstream.cancel()
+    }
+}
+
+/// Why a lent connection could not bring an answer.
+enum UpstreamFailure {
+    /// No connection was made.
+    case connect
+    /// It broke.
+    case broken
+    /// What came is no HTTP.
+    case malformed
+    /// Nothing came in time.
+    case timeout
+}
