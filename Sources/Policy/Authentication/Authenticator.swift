@@ -83,9 +83,12 @@ public final class Authenticator {
         if hasPrefix, BearerToken.hasNoDot(token) { return lookUp(token, now: now) }
         // Only what was a JWT is in the cache, so a hit needs no look at the form.
         let tag = cache.tag(of: token)
-        if let principal = cache.find(token, tag: tag, now: now) {
+        if let known = cache.find(token, tag: tag, now: now) {
             cacheHits &+= 1
-            return .principal(principal, isCached: true)
+            switch known {
+            case .principal(let principal): return .principal(principal, isCached: true)
+            case .expired(let time): return .tokenFailed(.expired(at: time))
+            }
         }
         cacheMisses &+= 1
         // Without the prefix it is a JWT or nothing, and the verifier finds that out by itself.
@@ -93,10 +96,12 @@ public final class Authenticator {
         return lookUp(token, now: now)
     }
 
-    /// The first time that a token is seen here, or the first since it left the cache. Failures are not remembered.
+    /// The first time that a token is seen here, or the first since it left the cache. Of failures only expiry is
+    /// remembered: it is the last thing that is looked at, and nothing but the clock could undo it.
     private func verify(_ token: Span<UInt8>, tag: UInt64, now: Int64) -> Examination {
         switch verifier.verify(token, now: now) {
         case .failure(let failure):
+            if case .expired(let time) = failure { cache.insertExpired(token, tag: tag, at: time, now: now) }
             return .tokenFailed(failure)
         case .success(let claims):
             let principal = Principal(claims)

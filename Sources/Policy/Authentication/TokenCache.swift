@@ -1,7 +1,8 @@
 /// Tokens that were verified, with their principals, so that a signature is checked once. Confined to its authenticator;
 /// a reload makes a new one, so no entry outlives the keys that it was checked with.
 ///
-/// Only what verified gets in. A hit needs the same bytes, all of them, whatever the hash says, and the present moment
+/// Only what verified gets in: with its principal while it is good, or with its expiry when that is all that is wrong with
+/// it, since clients go on sending a token that has expired. No other failure is remembered. A hit needs the same bytes, all of them, whatever the hash says, and the present moment
 /// within the time for which the token was found good. Bounded by entries and by bytes: sets of eight places, of which
 /// the clock rule picks the next victim (what was used since it was last passed over gets another round). A token may
 /// stand in either of two sets, and goes where there is more room: with one set each, half a table of tokens would
@@ -15,13 +16,25 @@ final class TokenCache {
 
     private struct Slot {
         var token: [UInt8] = []
+        /// Nil for a token that has expired.
         var principal: Principal?
+        /// When that was, in seconds since 1970.
+        var expiredAt: Int64 = 0
         /// The entry is good while `from` ≤ now < `until`.
         var from: Int64 = 0
         var until: Int64 = 0
         var wasUsed = false
         var cost: Int { token.count * bytesPerTokenByte + bytesPerEntry }
     }
+
+    /// What is known of a token.
+    enum Finding {
+        case principal(Principal)
+        case expired(at: Int64)
+    }
+
+    /// Seconds for which it is remembered that a token has expired.
+    private static let expiredMemory: Int64 = 300
 
     private let hash = KeyedHash()
     /// One for each slot; 0 marks a free one. Eight tags of a set are one cache line.
@@ -50,9 +63,9 @@ final class TokenCache {
     @inline(__always)
     func tag(of token: Span<UInt8>) -> UInt64 { hash(token) }
 
-    /// The principal of a token that was verified and is good now.
+    /// What is known now of a token that was verified.
     @inline(__always)
-    func find(_ token: Span<UInt8>, tag: UInt64, now: Int64) -> Principal? {
+    func find(_ token: Span<UInt8>, tag: UInt64, now: Int64) -> Finding? {
         guard !tags.isEmpty else { return nil }
         guard let place = place(of: token, in: firstSet(of: tag), tag) ?? place(of: token, in: secondSet(of: tag), tag)
         else { return nil }
@@ -62,14 +75,25 @@ final class TokenCache {
             return nil
         }
         if !slots[place].wasUsed { slots[place].wasUsed = true }
-        return slots[place].principal
+        if let principal = slots[place].principal { return .principal(principal) }
+        return .expired(at: slots[place].expiredAt)
     }
 
     /// Remembers a token that was verified at `now` and expires, leeway included, at `until`.
     func insert(_ token: Span<UInt8>, tag: UInt64, principal: Principal, now: Int64, until: Int64) {
-        var slot = Slot(principal: principal, from: now, until: until)
+        insert(token, tag: tag, Slot(principal: principal, from: now, until: until), now: now)
+    }
+
+    /// Remembers a token in which nothing is wrong but that it has expired, at `time`, as of `now`.
+    func insertExpired(_ token: Span<UInt8>, tag: UInt64, at time: Int64, now: Int64) {
+        let slot = Slot(expiredAt: time, from: now, until: now &+ TokenCache.expiredMemory)
+        insert(token, tag: tag, slot, now: now)
+    }
+
+    private func insert(_ token: Span<UInt8>, tag: UInt64, _ entry: Slot, now: Int64) {
+        var slot = entry
         unsafe token.withUnsafeBufferPointer { unsafe slot.token.append(contentsOf: $0) }
-        guard !tags.isEmpty, now < until, slot.cost <= byteLimit else { return }
+        guard !tags.isEmpty, now < slot.until, slot.cost <= byteLimit else { return }
         let place = victim(for: token, tag: tag, now: now)
         remove(place)
         while byteCount + slot.cost > byteLimit { evictNext() }
