@@ -9,7 +9,7 @@ enum ExchangeRecord {
     static func write(_ exchange: Exchange) {
         guard let downstream = exchange.downstream, !downstream.isAdmin else { return }
         let worker = exchange.worker
-        let duration = worker.shard.now.nanoseconds(since: exchange.started)
+        let duration = MonotonicTime.now().nanoseconds(since: exchange.started)
         let route = worker.metricsRoute(exchange)
         worker.metrics.recordRequest(
             route: route, method: exchange.head.method.rawValue, status: exchange.status, nanoseconds: duration)

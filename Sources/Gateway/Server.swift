@@ -128,8 +128,13 @@ public final class Server: @unchecked Sendable {
 
     private func dropPrivileges() throws(ServerError) {
         guard let user = configuration.user else { return }
-        let (userID, groupID) = try Privileges.drop(to: user)
-        accessLog?.giveTo(user: userID, group: groupID)
+        let identity = try Privileges.identity(of: user)
+        // While root still can: the log has to be opened anew by the user it will run as.
+        if let accessLog {
+            accessLog.giveTo(user: identity.user, group: identity.group)
+            accessLog.flush(deadline: .now() + .seconds(1))
+        }
+        try Privileges.drop(to: user, identity)
     }
 
     private func addWorker(_ index: Int, _ serving: Serving) throws(ServerError) {

@@ -143,6 +143,7 @@ def test_privileges_are_dropped_after_binding(lab, upstream, module_upstream, go
             assert re.search(rf"^Uid:(\t{nobody.pw_uid}){{4}}$", status, re.MULTILINE)
             assert re.search(rf"^Gid:(\t{nobody.pw_gid}){{4}}$", status, re.MULTILINE)
             assert gateway.ask("/api/x", token=good).status == 200
+            assert (home / "access.log").stat().st_uid == nobody.pw_uid, "it is opened anew by whom the process became"
             reloads = gateway.metric("gatehouse_config_reloads_total", result="success")
             gateway.reload()
             eventually(lambda: gateway.metric("gatehouse_config_reloads_total", result="success") > reloads)
