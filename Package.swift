@@ -53,11 +53,16 @@ let package = Package(
         module("JOSE", ["COpenSSL"]),
         module("Configuration", ["JOSE", "HTTP", "Transport", "CLinux"]),
         module("Policy", ["Configuration", "JOSE", "HTTP"]),
-        module("Identity", ["Policy", "Configuration", "JOSE", "HTTP", "Observability"]),
+        module("Identity", ["Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability", "COpenSSL"]),
         module("Stores", ["Identity", "CLinux", sqlite]),
-        module(
-            "Gateway",
-            ["Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability", "CLinux", log]),
+        // The keys page becomes part of the program.
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability", "CLinux", log,
+            ],
+            resources: ["html", "css", "js"].map { .embedInCode("Console/console.\($0)") },
+            swiftSettings: strict + fast),
         .executableTarget(
             name: "gatehouse",
             dependencies: [

@@ -24,25 +24,8 @@ enum AdminEndpoints {
     ) {
         guard let questions = exchange.worker.questions else { return exchange.refuse(.notFound) }
         let shard = exchange.worker.shard
-        let ticket = AdminTicket(exchange)
-        question(questions)({ answer in shard.post { ticket.deliver(answer) } })
-    }
-}
-
-/// An admin request that waits for its answer. Confined to its shard's queue; sent through others untouched.
-private final class AdminTicket: @unchecked Sendable {
-    private let exchange: Exchange
-    private let serial: Int
-
-    init(_ exchange: Exchange) {
-        self.exchange = exchange
-        serial = exchange.serial
-    }
-
-    func deliver(_ answer: LocalAnswer) {
-        guard exchange.serial == serial else { return }
-        exchange.answerLocally(answer)
-        exchange.flushAnswer()
+        let ticket = ExchangeTicket(exchange)
+        question(questions)({ answer in shard.post { ticket.resume { $0.answerLocally(answer) } } })
     }
 }
 

@@ -23,6 +23,7 @@ enum AnswerHead {
                 output.append("Transfer-Encoding: chunked\r\n")
             }
         }
+        if !exchange.answerLines.isEmpty { output.append(exchange.answerLines) }
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
         if closes {

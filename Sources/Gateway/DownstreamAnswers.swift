@@ -17,6 +17,9 @@ extension DownstreamConnection {
     @inline(__always)
     var isBackedUp: Bool { (output?.readableCount ?? 0) > Self.outputLimit }
 
+    /// The trailer lines of an upload that has come in whole.
+    var uploadTrailers: [UInt8] { upload.trailers }
+
     /// The request has come in whole.
     var isUploadComplete: Bool { upload.isComplete }
 

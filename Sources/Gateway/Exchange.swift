@@ -20,6 +20,14 @@ final class Exchange {
         case done
     }
 
+    /// What an upstream is asked for.
+    enum Stage {
+        /// The request itself.
+        case request
+        /// Whether the user may manage the agent of the path.
+        case ownerCheck
+    }
+
     let worker: Worker
     /// The configuration that the request began with.
     private(set) var serving: Serving
@@ -37,10 +45,27 @@ final class Exchange {
 
     // The decision.
     private(set) var routeIndex = -1
-    private(set) var principal: Principal?
+    var principal: Principal?
     var refusal: Refusal?
+    /// The gateway serves the request itself.
+    var endpoint: OwnEndpoint?
+    /// A decision waits for another queue: no more of the body is read.
+    var isWaiting = false
+    var stage = Stage.request
+    /// The token was revoked because of the upstream's answer, or that is under way.
+    var hasRevoked = false
+    /// The upstream has said whether the user owns the agent.
+    var hasOwnerAnswer = false
+    var ownerBodyCount = 0
+    /// The token that came in a cookie, or was renewed; empty where it came in `Authorization` or there is none.
+    var cookieToken: [UInt8] = []
+    /// The body of a request that the gateway serves itself.
+    var collected: [UInt8] = []
+    var isCollecting = false
 
     // The answer.
+    /// Further complete header lines of whatever answer there will be.
+    var answerLines: [UInt8] = []
     var answer = ResponseHead()
     var progress = Progress.none
     var status = 0
@@ -98,6 +123,9 @@ final class Exchange {
         downstream = nil
         principal = nil
         refusal = nil
+        if endpoint != nil || !cookieToken.isEmpty || !answerLines.isEmpty { resetIdentity() }
+        isWaiting = false
+        hasRevoked = false
         head.reset()
         answer.reset()
         parser.reset()
@@ -119,6 +147,20 @@ final class Exchange {
         started = MonotonicTime(nanoseconds: 0)
     }
 
+    /// Forgets what only some requests have; secrets are overwritten.
+    private func resetIdentity() {
+        endpoint = nil
+        isCollecting = false
+        stage = .request
+        hasOwnerAnswer = false
+        ownerBodyCount = 0
+        for index in collected.indices { collected[index] = 0 }
+        for index in cookieToken.indices { cookieToken[index] = 0 }
+        collected = []
+        cookieToken = []
+        answerLines = []
+    }
+
     var route: Route? { routeIndex >= 0 ? serving.configuration.routes[routeIndex] : nil }
 
     /// Keeps what came of a head that cannot be read, for the log.
@@ -136,8 +178,22 @@ final class Exchange {
         chooseRequestID()
         guard let bytes = headBuffer else { return }
         if answersLocally(bytes) { return }
-        if let refusal = decide(bytes) { return refuse(refusal) }
-        forward()
+        switch decide(bytes) {
+        case .forward: forward()
+        case .refuse(let refusal): refuse(refusal)
+        case .serve: serveEndpoint()
+        case .wait: isWaiting = true
+        }
+    }
+
+    /// What becomes of a request.
+    enum Decision {
+        case forward
+        case refuse(Refusal)
+        /// The gateway is what it asks.
+        case serve
+        /// Its credential is being renewed; `renewed` goes on.
+        case wait
     }
 
     private func chooseRequestID() {
@@ -151,43 +207,88 @@ final class Exchange {
         worker.requestIDs.append(to: &requestID)
     }
 
-    /// Runs the policy: path, route, credential, permission, bounds. Nil lets the request pass.
-    private func decide(_ buffer: ByteBuffer) -> Refusal? {
+    /// Runs the policy: path, route, credential, permission, bounds.
+    private func decide(_ buffer: ByteBuffer) -> Decision {
         let bytes = buffer.readable
-        guard let downstream else { return .draining }
-        guard let host = head.host else { return .badRequest(field: "host", reason: "missing") }
-        if downstream.isMisdirected(host: bytes.extracting(host.range), serving: serving) { return .misdirectedRequest }
-        if let error = PathNormalizer.normalize(bytes.extracting(head.path.range), into: &path) { return error.refusal }
+        guard let downstream else { return .refuse(.draining) }
+        guard let host = head.host else { return .refuse(.badRequest(field: "host", reason: "missing")) }
+        if downstream.isMisdirected(host: bytes.extracting(host.range), serving: serving) {
+            return .refuse(.misdirectedRequest)
+        }
+        if let error = PathNormalizer.normalize(bytes.extracting(head.path.range), into: &path) {
+            return .refuse(error.refusal)
+        }
         let path = path
+        if let endpoint = serving.endpoints.match(path.span) {
+            self.endpoint = endpoint
+            guard endpoint.takes(head.method) else {
+                return .refuse(.methodNotAllowed(allowed: endpoint.allowedMethods))
+            }
+            return endpoint.isPublic ? .serve : authenticate(bytes)
+        }
         let outcome = serving.router.match(
             host: bytes.extracting(host.range), method: head.method,
             methodName: bytes.extracting(head.methodRange.range), path: path.span, into: &match)
         switch outcome {
-        case .notFound: return .notFound
-        case .methodNotAllowed(let allowed): return .methodNotAllowed(allowed: allowed)
+        case .notFound: return .refuse(.notFound)
+        case .methodNotAllowed(let allowed): return .refuse(.methodNotAllowed(allowed: allowed))
         case .found: routeIndex = match.routeIndex
         }
-        return authenticate(bytes, serving.configuration.routes[routeIndex])
+        return serving.configuration.routes[routeIndex].isPublic ? admit() : authenticate(bytes)
     }
 
-    private func authenticate(_ bytes: Span<UInt8>, _ route: Route) -> Refusal? {
-        if !route.isPublic {
-            guard let credential = head.authorization else { return .credentialsMissing }
-            let result = worker.authenticator.authenticate(
+    private func authenticate(_ bytes: Span<UInt8>) -> Decision {
+        let result: AuthenticationResult
+        if let credential = head.authorization {
+            result = worker.authenticator.authenticate(
                 authorization: bytes.extracting(credential.range), now: worker.clock.update())
-            switch result {
-            case .refused(let refusal): return refusal
-            case .principal(let principal):
-                self.principal = principal
-                let path = path
-                if let refusal = Authorizer.authorize(principal, route: route, path: path.span, match: match) {
-                    return refusal
-                }
-            }
+        } else if let settings = serving.cookies {
+            result = authenticateByCookie(bytes, settings)
+            if isWaiting { return .wait }
+        } else {
+            return .refuse(.credentialsMissing)
+        }
+        switch result {
+        case .refused(let refusal): return .refuse(refusal)
+        case .principal(let principal):
+            self.principal = principal
+            return admit()
+        }
+    }
+
+    /// Whether the request may go where it is to go, now that it is known who asks.
+    func admit() -> Decision {
+        if endpoint != nil {
+            guard principal?.kind == .jwt else { return .refuse(.credentialNotAccepted(accepted: ["jwt"])) }
+            return .serve
+        }
+        let route = serving.configuration.routes[routeIndex]
+        let path = path
+        if let principal, let refusal = Authorizer.authorize(principal, route: route, path: path.span, match: match) {
+            return .refuse(refusal)
         }
         if case .length(let count) = head.framing, count > UInt64(route.maxBody) {
-            return .bodyTooLarge(limit: route.maxBody)
+            return .refuse(.bodyTooLarge(limit: route.maxBody))
         }
-        return nil
+        if let principal, principal.kind == .apiKey { worker.note(useOf: principal) }
+        return .forward
+    }
+
+    /// Goes on with a request whose decision had to wait.
+    func proceed() {
+        isWaiting = false
+        switch admit() {
+        case .refuse(let refusal): return refuse(refusal)
+        case .serve: serveEndpoint()
+        case .forward: forward()
+        case .wait: return
+        }
+        guard let downstream, progress != .done else { return }
+        if downstream.isUploadComplete {
+            requestEnded(trailers: downstream.uploadTrailers)
+            flushUpload()
+        } else {
+            downstream.resumeUpload()
+        }
     }
 }

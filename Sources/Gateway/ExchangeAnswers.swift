@@ -9,6 +9,7 @@ extension Exchange {
     /// An interim answer came.
     func interimAnswer(_ bytes: Span<UInt8>) -> Bool {
         interimCount += 1
+        if stage == .ownerCheck { return interimCount <= Self.interimAtMost }
         guard interimCount <= Self.interimAtMost, let downstream else { return false }
         if answer.status == 100 || head.minorVersion == 0 { return true }
         AnswerHead.appendInterim(self, bytes: bytes, to: downstream.takeOutput())
@@ -17,6 +18,7 @@ extension Exchange {
 
     /// The answer's head came.
     func answerHead(_ bytes: Span<UInt8>) {
+        if stage == .ownerCheck { return ownerAnswered() }
         guard let downstream else { return }
         answered = worker.shard.now
         progress = .streaming
@@ -33,6 +35,7 @@ extension Exchange {
     @inline(__always)
     func answerBody(_ bytes: Span<UInt8>, _ range: Range<Int>) {
         guard let downstream else { return }
+        if stage == .ownerCheck { return ownerBody(range.count) }
         bytesOut &+= range.count
         answerFraming.append(bytes, range, to: downstream.takeOutput())
     }
@@ -49,6 +52,7 @@ extension Exchange {
 
     /// The answer is complete; its upstream connection has already been given back.
     func answerEnded(trailers: [UInt8]) {
+        if stage == .ownerCheck { return ownerCheckEnded() }
         guard let downstream, progress == .streaming else { return }
         upstream = nil
         answerFraming.appendEnd(trailers: head.isGRPC ? trailers : [], to: downstream.takeOutput())
@@ -69,11 +73,11 @@ extension Exchange {
         let (requestID, date) = (requestID, date)
         serving.envelope.append(
             refusal, requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
-            isGRPC: head.isGRPC, extra: [], to: downstream.takeOutput())
+            isGRPC: head.isGRPC, extra: answerLines, to: downstream.takeOutput())
         finish(reusable: isReusable)
     }
 
-    /// Answers from here: health, metrics, redirects.
+    /// Answers from here: health, metrics, tokens, redirects.
     func answerLocally(_ local: LocalAnswer) {
         guard progress == .none, let downstream else { return }
         status = local.status
@@ -81,7 +85,7 @@ extension Exchange {
         let (requestID, date) = (requestID, date)
         local.append(
             requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
-            to: downstream.takeOutput())
+            further: answerLines, to: downstream.takeOutput())
         finish(reusable: isReusable)
     }
 

@@ -8,13 +8,14 @@ import Transport
 extension Exchange {
     /// The upstream should not get more of the body for now.
     var isUploadBackedUp: Bool {
-        guard let upstream else { return false }
+        guard let upstream else { return isWaiting }
         return upstream.pendingCount > Self.uploadLimit
     }
 
     /// Passes a piece of the body on; false when the exchange came to its end by it.
     func requestBody(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
         bytesIn &+= range.count
+        if isCollecting { return collect(bytes, range) }
         guard progress != .done, let upstream else { return true }
         if let route, bytesIn > route.maxBody {
             requestFailed(.bodyTooLarge(limit: route.maxBody))
@@ -26,6 +27,7 @@ extension Exchange {
 
     /// The whole request is here. Trailers go on for gRPC alone.
     func requestEnded(trailers: [UInt8]) {
+        if isCollecting { return bodyCollected() }
         guard progress != .done, let upstream, !isRequestComplete else { return }
         isRequestComplete = true
         if head.framing == .chunked { upstream.appendBodyEnd(trailers: head.isGRPC ? trailers : []) }
@@ -67,8 +69,12 @@ extension Exchange {
         }
     }
 
-    private func writeHead(to connection: UpstreamConnection) {
+    func writeHead(to connection: UpstreamConnection) {
         guard let headBuffer, let downstream else { return }
+        if stage == .ownerCheck {
+            return OwnerCheckHead.append(
+                self, bytes: headBuffer.readable, from: downstream, to: connection.takeOutput())
+        }
         UpstreamHead.append(self, bytes: headBuffer.readable, from: downstream, to: connection.takeOutput())
     }
 
@@ -84,19 +90,30 @@ extension Exchange {
     }
 
     var upstreamName: String {
-        guard let route else { return "" }
-        return serving.configuration.upstreams[route.upstream].name
+        guard let index = stage == .ownerCheck ? ownerCheck?.upstream : route?.upstream else { return "" }
+        return serving.configuration.upstreams[index].name
+    }
+
+    /// What an upstream was asked with.
+    var askedMethod: HTTP.Method { stage == .request ? head.method : ownerCheckMethod }
+
+    /// Carrying it out twice does no harm (RFC 9110 §9.2.2), and all of it is still here.
+    private var isRepeatable: Bool {
+        stage == .ownerCheck || (head.method.isIdempotent && head.framing == .none)
     }
 
     /// The lent connection broke before the answer's head. Tries again where that is safe, else answers.
     func upstreamFailed(_ failure: UpstreamFailure) {
         guard progress != .done, let failed = upstream else { return }
         upstream = nil
+        // The answer is known already, only the rest of its body is missing.
+        if hasOwnerAnswer { return ownerCheckEnded() }
         if progress == .streaming {
             refusal = .upstreamError(upstream: upstreamName)
             return giveUp()
         }
         if retries(after: failure, on: failed) { return }
+        if stage == .ownerCheck { return ownerCheckFailed() }
         switch failure {
         case .connect: refuse(.upstreamUnavailable(upstream: upstreamName))
         case .timeout: refuse(.upstreamTimeout(upstream: upstreamName))
@@ -114,7 +131,7 @@ extension Exchange {
             guard triedServers < pool.attempts else { return false }
         case .broken:
             guard failed.wasReused, !hasRetried, !failed.hasAnswered,
-                failed.sentCount == 0 || (head.method.isIdempotent && head.framing == .none)
+                failed.sentCount == 0 || isRepeatable
             else { return false }
             hasRetried = true
         case .timeout, .malformed: return false

@@ -21,16 +21,19 @@ public final class Server: @unchecked Sendable {
     /// Reads the configuration anew.
     public typealias Loader = @Sendable () -> Result<Configuration, ConfigurationErrors>
 
-    private let control = DispatchQueue(label: "gatehouse.control")
+    let control = DispatchQueue(label: "gatehouse.control")
+    /// Where the store is read at once, which may block.
+    let reloading = DispatchQueue(label: "gatehouse.reloading")
     private let loader: Loader
-    private let store: (any Store)?
-    private let logger: Logger
-    private var configuration: Configuration
+    let store: (any IdentityStore)?
+    let logger: Logger
+    private(set) var configuration: Configuration
     private let tickets: TLSTicketKeys
     private let admission: Admission
-    private var workers: [Worker] = []
-    private var follower: KeyFollower?
-    private var keys: KeyTable
+    private(set) var workers: [Worker] = []
+    var follower: StoreFollower?
+    var identity: IdentityService?
+    var known = StoreContents()
     private var accessLog: AccessLog?
     private var names: NameWatch?
     private var health: HealthWatch?
@@ -41,9 +44,9 @@ public final class Server: @unchecked Sendable {
     private var isDraining = false
     private let finished = DispatchSemaphore(value: 0)
 
-    /// A server for `configuration`. `loader` reads it anew on SIGHUP; `store` holds the API keys.
+    /// A server for `configuration`. `loader` reads it anew on SIGHUP; `store` holds users, sessions and API keys.
     public init(
-        configuration: Configuration, loader: @escaping Loader, store: (any Store)?, logger: Logger
+        configuration: Configuration, loader: @escaping Loader, store: (any IdentityStore)?, logger: Logger
     ) throws(ServerError) {
         self.configuration = configuration
         self.loader = loader
@@ -51,7 +54,6 @@ public final class Server: @unchecked Sendable {
         self.logger = logger
         Admission.raiseDescriptorLimit()
         admission = Admission(configured: configuration.limits.connections)
-        keys = KeyTable([])
         do throws(TLSError) { tickets = try TLSTicketKeys() } catch { throw ServerError(message: error.message) }
     }
 
@@ -76,7 +78,7 @@ public final class Server: @unchecked Sendable {
         accessLog = makeAccessLog()
         let serving = try makeServing(configuration)
         let sockets = try openAll(configuration)
-        try followKeys()
+        try followStore()
         try dropPrivileges()
         for index in 0..<configuration.workers { try addWorker(index, serving) }
         for worker in workers { worker.shard.post { worker.start() } }
@@ -105,27 +107,6 @@ public final class Server: @unchecked Sendable {
         }
     }
 
-    private func followKeys() throws(ServerError) {
-        guard let store else { return }
-        let follower = KeyFollower(store: store, revocationLag: configuration.revocationLag) { [unowned self] event in
-            keysChanged(event)
-        }
-        self.follower = follower
-        do throws(StoreError) { keys = try follower.start() } catch { throw ServerError(message: "\(error)") }
-    }
-
-    private func keysChanged(_ event: KeyFollower.Event) {
-        switch event {
-        case .changed(let table):
-            control.async { [self] in
-                keys = table
-                for worker in workers { worker.shard.post { worker.replaceKeys(table) } }
-            }
-        case .lost(let error): logger.error("the store cannot be read, API keys stay as they are: \(error)")
-        case .recovered: logger.notice("the store can be read again")
-        }
-    }
-
     private func dropPrivileges() throws(ServerError) {
         guard let user = configuration.user else { return }
         let identity = try Privileges.identity(of: user)
@@ -141,7 +122,8 @@ public final class Server: @unchecked Sendable {
         do throws(SocketError) {
             let shard = try Shard(index: index)
             let worker = Worker(
-                shard: shard, serving: serving, keys: keys, accessLog: accessLog, admission: admission, logger: logger)
+                shard: shard, serving: serving, known: known, identity: identity, accessLog: accessLog,
+                admission: admission, logger: logger)
             shard.start()
             workers.append(worker)
         } catch { throw ServerError(message: error.message) }
@@ -253,8 +235,8 @@ public final class Server: @unchecked Sendable {
         warnOfRestart(fresh)
         configuration = fresh
         for worker in workers {
-            let keys = keys
-            worker.shard.queue.sync { worker.apply(serving, keys: keys) }
+            let known = known
+            worker.shard.queue.sync { worker.apply(serving, known: known) }
         }
         for (listener, descriptors) in opened { attach(listener, descriptors) }
         watchUpstreams(serving)

@@ -1,5 +1,6 @@
 import Configuration
 import HTTP
+import Identity
 import Policy
 import Transport
 
@@ -15,6 +16,14 @@ final class Serving: Sendable {
     /// How each upstream's connections speak TLS, by the upstream's index.
     let upstreamTLS: [TLSClientContext?]
     let headLimits: HeadLimits
+    /// What the gateway serves itself.
+    let endpoints: OwnEndpoints
+    /// What makes the gateway's own tokens.
+    let mint: TokenMint?
+    /// How tokens travel in cookies, where they may.
+    let cookies: SessionCookies?
+    /// The keys page.
+    let console: ConsolePages?
     /// Where a `redirect` listener sends clients: `:8443`, or empty for port 443.
     let redirectPort: String
     /// Labels of metrics and logs, by the route's index.
@@ -46,6 +55,10 @@ final class Serving: Sendable {
         limits.fields = configuration.limits.fields
         limits.target = configuration.limits.target
         headLimits = limits
+        mint = configuration.identity.map(TokenMint.init)
+        endpoints = OwnEndpoints(configuration)
+        cookies = configuration.identity.flatMap { $0.usesCookies ? SessionCookies($0) : nil }
+        console = configuration.console == nil ? nil : ConsolePages(configuration)
         redirectPort = Self.redirectPort(configuration.listeners)
         routeNames = configuration.routes.map { Array($0.name.utf8) }
         upstreamNames = configuration.upstreams.map { Array($0.name.utf8) }

@@ -14,6 +14,8 @@ final class UpstreamConnection: Channel {
         case idle
         /// Lent, and waits for the answer's head.
         case awaiting
+        /// The answer's head is here and the exchange is not ready for it.
+        case held
         /// Within the answer's body.
         case streaming
         case closed
@@ -124,6 +126,7 @@ final class UpstreamConnection: Channel {
         case .connecting: return finishConnecting()
         case .handshake: return advanceHandshake()
         case .idle: return readIdle()
+        case .held: return
         case .awaiting, .streaming: break
         }
         if readiness.contains(.writable) { flush() }
@@ -233,7 +236,7 @@ final class UpstreamConnection: Channel {
     private func take(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
         while !buffer.isEmpty {
             if phase == .awaiting {
-                switch parser.parse(buffer.readable, answering: exchange.head.method, into: &exchange.answer) {
+                switch parser.parse(buffer.readable, answering: exchange.askedMethod, into: &exchange.answer) {
                 case .incomplete: return true
                 case .failed:
                     fail(.malformed)
@@ -257,6 +260,11 @@ final class UpstreamConnection: Channel {
                 fail(.malformed)
                 return false
             }
+        } else if exchange.withholdsAnswer() {
+            phase = .held
+            worker.shard.clear(timer)
+            pauseReading()
+            return false
         } else {
             exchange.answerHead(buffer.readable)
             download = BodyReader(exchange.answer.framing)
@@ -269,6 +277,16 @@ final class UpstreamConnection: Channel {
             return false
         }
         return true
+    }
+
+    /// The exchange is ready for the answer that was held.
+    func releaseAnswer() {
+        guard phase == .held, let exchange, let buffer = input else { return }
+        phase = .awaiting
+        worker.shard.setInterest(interest.union(.readable), of: self)
+        guard takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
+        worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
+        exchange.flushAnswer()
     }
 
     private func takeBody(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
@@ -342,7 +360,7 @@ final class UpstreamConnection: Channel {
         case .awaiting: fail(.timeout)
         case .streaming: fail(.broken)
         case .idle: close(reset: false)
-        case .closed: break
+        case .held, .closed: break
         }
     }
 

@@ -19,6 +19,9 @@ enum UpstreamHead {
         for index in head.fields.indices {
             let field = head.fields[index]
             switch HeaderPolicy.disposition(of: field, in: bytes, context) {
+            case .copy where field.id == .cookie && exchange.serving.cookies != nil:
+                run.flush(bytes, to: output)
+                exchange.serving.cookies?.appendForwarded(field.value.range, bytes, to: output)
             case .copy:
                 run.add(field.line.range, bytes, to: output)
                 if field.id.isForwarding { sent.note(field.id) }
@@ -27,6 +30,7 @@ enum UpstreamHead {
             }
         }
         run.flush(bytes, to: output)
+        if context.forwardsAuthorization, !exchange.cookieToken.isEmpty { appendCookieToken(exchange, to: output) }
         appendWay(exchange, bytes, from: downstream, sent, to: output)
         if let principal = exchange.principal { output.append(principal.headerLines) }
         output.append("X-Request-Id: ")
@@ -56,6 +60,29 @@ enum UpstreamHead {
             output.append(bytes, query.range)
         }
         output.append(" HTTP/1.1\r\n")
+    }
+
+    /// The credential of a request of the gateway's own, as the user sent it.
+    static func appendCredential(_ exchange: Exchange, _ bytes: Span<UInt8>, to output: ByteBuffer) {
+        if let field = exchange.head.first(.authorization) {
+            output.append(bytes, field.line.range)
+        } else {
+            appendCookieToken(exchange, to: output)
+        }
+    }
+
+    /// A token that came in a cookie goes on as one in `Authorization` does.
+    private static func appendCookieToken(_ exchange: Exchange, to output: ByteBuffer) {
+        output.append("Authorization: Bearer ")
+        output.append(exchange.cookieToken)
+        output.append("\r\n")
+    }
+
+    /// The way of a request as `append` writes it.
+    static func appendWay(
+        _ exchange: Exchange, _ bytes: Span<UInt8>, from downstream: DownstreamConnection, to output: ByteBuffer
+    ) {
+        appendWay(exchange, bytes, from: downstream, SentByProxy(), to: output)
     }
 
     private static func appendWay(

@@ -1,6 +1,7 @@
 import Configuration
 import Dispatch
 import HTTP
+import Identity
 import Logging
 import Observability
 import Policy
@@ -19,6 +20,9 @@ final class Worker: @unchecked Sendable {
     private var retiredPools: [UpstreamPool] = []
     let metrics: ShardMetrics
     let accessLog: AccessLog?
+    /// Login and the like; none without a store.
+    let identity: IdentityService?
+    private var keyUses = KeyUseNotes()
     var logLines = AccessLogRenderer()
     var clock = DateCache()
     var requestIDs: RequestIDGenerator
@@ -39,8 +43,10 @@ final class Worker: @unchecked Sendable {
     private var routeNumbers: [Int] = []
 
     init(
-        shard: Shard, serving: Serving, keys: KeyTable, accessLog: AccessLog?, admission: Admission, logger: Logger
+        shard: Shard, serving: Serving, known: StoreContents, identity: IdentityService?, accessLog: AccessLog?,
+        admission: Admission, logger: Logger
     ) {
+        self.identity = identity
         self.shard = shard
         self.serving = serving
         self.accessLog = accessLog
@@ -48,7 +54,7 @@ final class Worker: @unchecked Sendable {
         self.logger = logger
         metrics = ShardMetrics()
         requestIDs = RequestIDGenerator()
-        authenticator = Self.authenticator(serving, keys)
+        authenticator = Self.authenticator(serving, known)
         pools = Self.makePools(for: serving, keeping: [])
         routeNumbers = metrics.register(routes: serving.configuration.routes.map(\.name))
     }
@@ -70,22 +76,22 @@ final class Worker: @unchecked Sendable {
     private var formerCacheHits = 0
     private var formerCacheMisses = 0
 
-    private static func authenticator(_ serving: Serving, _ keys: KeyTable) -> Authenticator {
+    private static func authenticator(_ serving: Serving, _ known: StoreContents) -> Authenticator {
         let configuration = serving.configuration
         return Authenticator(
             issuers: configuration.issuers, keyPrefix: configuration.keyPrefix, tokenLimit: configuration.limits.token,
-            keys: keys)
+            keys: known.keys, revocations: known.revocations)
     }
 
     // MARK: Configuration
 
     /// Serves with a new configuration from the next request on. The token cache starts empty.
-    func apply(_ fresh: Serving, keys: KeyTable) {
+    func apply(_ fresh: Serving, known: StoreContents) {
         serving = fresh
         routeNumbers = metrics.register(routes: fresh.configuration.routes.map(\.name))
         formerCacheHits += authenticator.cacheHits
         formerCacheMisses += authenticator.cacheMisses
-        authenticator = Self.authenticator(fresh, keys)
+        authenticator = Self.authenticator(fresh, known)
         let old = pools
         pools = Self.makePools(for: fresh, keeping: old)
         for pool in old where !pools.contains(where: { $0 === pool }) {
@@ -111,8 +117,13 @@ final class Worker: @unchecked Sendable {
     /// The pool of a route's upstream; nil when a reload took it away before the request was forwarded.
     @inline(__always)
     func pool(for route: Route, in served: Serving) -> UpstreamPool? {
-        if served === serving { return pools[route.upstream] }
-        let name = served.configuration.upstreams[route.upstream].name
+        pool(forUpstream: route.upstream, in: served)
+    }
+
+    @inline(__always)
+    func pool(forUpstream index: Int, in served: Serving) -> UpstreamPool? {
+        if served === serving { return pools[index] }
+        let name = served.configuration.upstreams[index].name
         return pools.first { $0.definition.name == name }
     }
 
@@ -122,6 +133,17 @@ final class Worker: @unchecked Sendable {
     }
 
     func replaceKeys(_ table: KeyTable) { authenticator.replaceKeys(table) }
+
+    func replaceRevocations(_ all: RevocationSet) { authenticator.replaceRevocations(all) }
+
+    func apply(_ revocations: [Revocation]) { authenticator.apply(revocations, now: clock.update()) }
+
+    /// An API key was used: the store hears of it at most once a minute.
+    @inline(__always)
+    func note(useOf principal: Principal) {
+        guard let id = principal.keyID, keyUses.isNew(id, now: clock.update()) else { return }
+        identity?.note(KeyUse(keyID: id, usedAt: clock.update()))
+    }
 
     // MARK: Listeners and connections
 

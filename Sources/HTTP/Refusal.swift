@@ -45,6 +45,8 @@ public enum Refusal: Error, Equatable, Sendable {
     case draining
     case keysUnavailable(issuer: String)
     case storeUnavailable
+    /// Too many passwords wait to be checked; seconds until another try has a chance.
+    case loginBusy(retryAfter: Int)
 }
 
 extension Refusal {
@@ -67,7 +69,7 @@ extension Refusal {
         case .misdirectedRequest: 421
         case .rateLimited, .quotaExceeded: 429
         case .upstreamError: 502
-        case .upstreamUnavailable, .draining, .keysUnavailable, .storeUnavailable: 503
+        case .upstreamUnavailable, .draining, .keysUnavailable, .storeUnavailable, .loginBusy: 503
         case .upstreamTimeout: 504
         }
     }
@@ -106,7 +108,7 @@ extension Refusal {
         case .upstreamTimeout: "upstream_timeout"
         case .draining: "draining"
         case .keysUnavailable: "keys_unavailable"
-        case .storeUnavailable: "store_unavailable"
+        case .storeUnavailable, .loginBusy: "store_unavailable"
         }
     }
 
@@ -146,6 +148,7 @@ extension Refusal {
         case .upstreamTimeout: "The service behind the gateway did not answer in time"
         case .draining: "The gateway is stopping; try again"
         case .keysUnavailable: "The keys to check this token cannot be had at the moment; try again later"
+        case .loginBusy: "Too many logins are being checked at the moment; try again later"
         case .storeUnavailable: "The gateway cannot reach its store at the moment; try again later"
         }
     }

@@ -21,7 +21,7 @@ extension Refusal {
     /// Seconds for `Retry-After`, if the refusal has it.
     public var retryAfter: Int? {
         switch self {
-        case .rateLimited(let seconds), .quotaExceeded(let seconds): seconds
+        case .rateLimited(let seconds), .quotaExceeded(let seconds), .loginBusy(let seconds): seconds
         default: nil
         }
     }
@@ -48,7 +48,7 @@ extension Refusal {
         case .requestTimeout(let limit): append("limit", limit, to: &output)
         case .bodyTooLarge(let limit), .uriTooLong(let limit), .headersTooLarge(let limit):
             append("limit", number: limit, to: &output)
-        case .rateLimited(let seconds), .quotaExceeded(let seconds):
+        case .rateLimited(let seconds), .quotaExceeded(let seconds), .loginBusy(let seconds):
             append("retry_after", number: seconds, to: &output)
         case .upstreamError(let upstream), .upstreamUnavailable(let upstream), .upstreamTimeout(let upstream):
             append("upstream", upstream, to: &output)

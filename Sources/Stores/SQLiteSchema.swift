@@ -10,6 +10,9 @@ enum SQLiteSchema {
         migrator.registerMigration("1 api keys") { database in
             try database.execute(sql: apiKeys)
         }
+        migrator.registerMigration("2 users, sessions, revocations") { database in
+            try database.execute(sql: accounts)
+        }
         return migrator
     }
 
@@ -41,5 +44,47 @@ enum SQLiteSchema {
         CREATE TRIGGER api_keys_updated AFTER UPDATE OF id, agent_id, owner_id, name, prefix, digest, created_at,
             expires_at, revoked_at, grace_until ON api_keys
             BEGIN UPDATE change_sequence SET value = value + 1; END;
+        """
+
+    /// `revocations` is a log that only grows at its end: `sequence` is never used twice. `kind` is that of `RevocationRow`.
+    private static let accounts = """
+        CREATE TABLE users (
+            id TEXT PRIMARY KEY NOT NULL,
+            email TEXT NOT NULL UNIQUE,
+            first_name TEXT NOT NULL,
+            last_name TEXT NOT NULL,
+            password_hash TEXT NOT NULL,
+            password_version INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            disabled_at INTEGER,
+            password_changed_at INTEGER
+        ) STRICT;
+        CREATE TABLE sessions (
+            id TEXT PRIMARY KEY NOT NULL,
+            user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            revoked_at INTEGER
+        ) STRICT;
+        CREATE INDEX sessions_by_user ON sessions (user_id);
+        CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+        CREATE TABLE refresh_tokens (
+            id TEXT PRIMARY KEY NOT NULL,
+            access_id TEXT NOT NULL UNIQUE,
+            session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+            issued_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            spent_at_ms INTEGER,
+            successor_id TEXT
+        ) STRICT;
+        CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
+        CREATE TABLE revocations (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind INTEGER NOT NULL,
+            subject TEXT NOT NULL,
+            moment INTEGER,
+            until INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX revocations_by_until ON revocations (until);
         """
 }

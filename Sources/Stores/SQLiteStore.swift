@@ -8,7 +8,7 @@ internal import Synchronization
 /// `synchronous=FULL`: a write that returned survives `kill -9` and power loss. Readers never wait for the writer; a writer
 /// waits for another process's, by default at most five seconds. Every call looks whether the path still leads to the file that was
 /// opened: a file that is gone is an error, never an empty store, and one that was put in its place is opened.
-public final class SQLiteStore: Store {
+public final class SQLiteStore: IdentityStore {
     private struct Opened {
         let pool: DatabasePool
         let file: FileIdentity
@@ -16,7 +16,7 @@ public final class SQLiteStore: Store {
         let generation: Int64
     }
 
-    private static let generationShift: Int64 = 40
+    static let generationShift: Int64 = 40
 
     let path: String
     private let busyTimeout: Duration
@@ -76,12 +76,12 @@ public final class SQLiteStore: Store {
         }
     }
 
-    private func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+    func read<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
         let pool = try current().pool
         do { return try pool.read(body) } catch { throw StoreError(error, path: path) }
     }
 
-    private func write<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
+    func write<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
         let pool = try current().pool
         do { return try pool.write(body) } catch { throw StoreError(error, path: path) }
     }
@@ -162,6 +162,27 @@ public final class SQLiteStore: Store {
         do {
             let value = try pool.read { try Int64.fetchOne($0, sql: "SELECT value FROM change_sequence") }
             return (generation << Self.generationShift) + (value ?? 0)
+        } catch { throw StoreError(error, path: path) }
+    }
+
+    /// The log of revocations behind a place, or, in a file that was put in the place of another, all of it.
+    public func revocations(after sequence: Int64, now: Int64) throws(StoreError) -> RevocationLog {
+        let (pool, generation) = try current()
+        let base = generation << Self.generationShift
+        let isWhole = sequence < base
+        do {
+            return try pool.read { database in
+                let rows = try Row.fetchAll(
+                    database,
+                    sql: """
+                        SELECT sequence, kind, subject, moment, until FROM revocations
+                        WHERE sequence > ? AND until > ? ORDER BY sequence
+                        """, arguments: [isWhole ? 0 : sequence - base, now])
+                let last = try Int64.fetchOne(
+                    database, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'revocations'")
+                return RevocationLog(
+                    sequence: base + (last ?? 0), entries: rows.compactMap(RevocationRow.revocation), isWhole: isWhole)
+            }
         } catch { throw StoreError(error, path: path) }
     }
 

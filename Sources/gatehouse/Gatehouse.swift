@@ -7,7 +7,8 @@ struct Gatehouse: ParsableCommand {
         abstract: "An authentication gateway: it checks tokens and API keys before requests reach the backend.",
         version: gatehouseVersion,
         subcommands: [
-            RunCommand.self, CheckCommand.self, RoutesCommand.self, ExplainCommand.self, KeysCommand.self,
+            RunCommand.self, CheckCommand.self, RoutesCommand.self, ExplainCommand.self, UsersCommand.self,
+            KeysCommand.self,
             TokenCommand.self, VersionCommand.self,
         ])
 

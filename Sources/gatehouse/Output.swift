@@ -5,6 +5,9 @@ import JOSE
 enum Output {
     static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
+    /// A question on stderr, whose answer stands on the same line.
+    static func prompt(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
     static func json(_ object: JSONObject) { print(String(decoding: JSONWriter.encode(object), as: UTF8.self)) }
 
     /// Left-aligned columns under their headings, two blanks apart; columns without any content are left out.

@@ -8,7 +8,7 @@ import Stores
 /// Opens the store that the configuration names.
 enum StoreAccess {
     /// The store, made when it is missing; `nil` when the configuration names none.
-    static func open(_ configuration: Configuration) throws -> (any Store)? {
+    static func open(_ configuration: Configuration) throws -> (any IdentityStore)? {
         guard case .sqlite(let path)? = configuration.store else { return nil }
         let owner = try configuration.user.map(owner(named:))
         do throws(StoreError) { return try SQLiteStore(path: path, owner: owner) } catch {
@@ -17,21 +17,26 @@ enum StoreAccess {
     }
 
     /// The store for a command that manages what is in it.
-    static func required(_ configuration: Configuration) throws -> any Store {
+    static func required(_ configuration: Configuration) throws -> any IdentityStore {
         guard let store = try open(configuration) else {
             throw CommandFailure("\(configuration.path) names no store; add 'store sqlite:data/gatehouse.db;'")
         }
         return store
     }
 
-    /// The keys of a store that is there; none, and a note, when it is not.
-    static func keysForReading(_ configuration: Configuration) throws -> [KeyRecord] {
-        guard case .sqlite(let path)? = configuration.store else { return [] }
+    /// The keys and revocations of a store that is there; none, and a note, when it is not.
+    static func contentsForReading(
+        _ configuration: Configuration
+    ) throws -> (keys: [KeyRecord], revocations: [Revocation]) {
+        guard case .sqlite(let path)? = configuration.store else { return ([], []) }
         guard FileManager.default.fileExists(atPath: path) else {
             Output.error("note: there is no store \(path) yet, so no API key is known")
-            return []
+            return ([], [])
         }
-        do throws(StoreError) { return try SQLiteStore(path: path, creating: false).keys() } catch {
+        do throws(StoreError) {
+            let store = try SQLiteStore(path: path, creating: false)
+            return (try store.keys(), try store.revocations(after: -1, now: WallClock.now).entries)
+        } catch {
             throw CommandFailure(error.message)
         }
     }

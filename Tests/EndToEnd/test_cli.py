@@ -186,7 +186,7 @@ def test_a_certificate_and_a_foreign_key(stopped):
 
 def test_what_a_later_version_brings_is_said(stopped):
     for line in (
-        "identity /api/auth/ { sign HS256 file:LAB/hs256.key; }",
+        "identity /api/auth/ { sign HS256 file:LAB/hs256.key; client backend file:LAB/hs256.key; }",
         "route /x/ { accept jwt; upstream agents; rate_limit 10/s burst=20 by=credential; }",
     ):
         output = broken(stopped, configuration() + line + "\n")

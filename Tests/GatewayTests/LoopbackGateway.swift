@@ -34,7 +34,8 @@ final class LoopbackGateway {
         configuration.listeners = [place]
         let shard = try Shard(index: 0)
         let worker = Worker(
-            shard: shard, serving: try Serving(configuration, tickets: TLSTicketKeys()), keys: KeyTable([]),
+            shard: shard, serving: try Serving(configuration, tickets: TLSTicketKeys()), known: StoreContents(),
+            identity: nil,
             accessLog: nil,
             admission: Admission(configured: nil), logger: Logger(label: "test"))
         self.worker = worker

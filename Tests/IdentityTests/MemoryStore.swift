@@ -9,6 +9,7 @@ final class MemoryStore: Store {
         var counter: Int64 = 1
         var failure: StoreError?
         var loads = 0
+        var revocations: [Revocation] = []
     }
 
     private let state = Mutex(State())
@@ -71,6 +72,18 @@ final class MemoryStore: Store {
             return state.counter
         }
     }
+
+    func revocations(after sequence: Int64, now: Int64) throws(StoreError) -> RevocationLog {
+        try state.withLock { state throws(StoreError) in
+            if let failure = state.failure { throw failure }
+            let place = max(Int(sequence), 0)
+            return RevocationLog(
+                sequence: Int64(state.revocations.count), entries: Array(state.revocations[place...]),
+                isWhole: sequence < 0)
+        }
+    }
+
+    func revoke(_ revocation: Revocation) { state.withLock { $0.revocations.append(revocation) } }
 
     func usable() throws(StoreError) { try access { _ in } }
 }

@@ -184,6 +184,6 @@ struct TokenCacheTests {
 
 extension TokenCache.Finding {
     fileprivate var principal: Principal? {
-        if case .principal(let principal) = self { principal } else { nil }
+        if case .principal(let principal, _) = self { principal } else { nil }
     }
 }

@@ -35,7 +35,7 @@ struct AcceptChecker {
             if !verifiesTokens {
                 context.error(
                     "'accept jwt', but nothing here verifies tokens", at: word,
-                    suggestion: "add 'jwt NAME { algorithms …; keys …; }'")
+                    suggestion: "add 'identity /api/auth/ { sign …; }' or 'jwt NAME { algorithms …; keys …; }'")
             }
             return .jwt
         case "opaque":

@@ -11,7 +11,7 @@ struct BlockGrammar: Sendable {
     /// ` in route`, ` at the top level`
     var location: String { title.isEmpty ? " at the top level" : " in \(title)" }
 
-    static let all = [top, tls, jwt, upstream, host, route]
+    static let all = [top, tls, identity, apiKeys, jwt, upstream, host, route]
 
     static let top = BlockGrammar(
         title: "",
@@ -45,11 +45,11 @@ struct BlockGrammar: Sendable {
             .block("upstream", "NAME", repeatable: true),
             .block("host", "api.example.com", repeatable: true),
             .block("route", "[METHOD …] /path/", 1...40, repeatable: true),
-            .later("identity", instead: "accept the tokens of another issuer with a 'jwt NAME { … }' block"),
-            .later("api_keys", instead: "'key_prefix rk_;' sets the prefix, 'gatehouse keys' manages keys"),
+            .block("identity", "/api/auth/"),
+            .block("api_keys", "/api/agents/{agent_id}/api-keys/"),
+            .line("console", "/console/"),
             .later("introspection"),
             .later("resource"),
-            .later("console"),
         ],
         otherNames: ["server": "upstream", "location": "route", "proxy_pass": "route", "error_log": "access_log"])
 
@@ -61,6 +61,29 @@ struct BlockGrammar: Sendable {
             .line("client_ca", "clients.pem optional", 2...2),
         ],
         otherNames: ["key": "certificate", "certificate_key": "certificate", "protocols": "min_version"])
+
+    static let identity = BlockGrammar(
+        title: "identity",
+        rules: [
+            .line("sign", "HS256 file:data/signing.key", 2...2, repeatable: true),
+            .line("issuer", "https://api.example.com"),
+            .line("audience", "agents"),
+            .line("access_ttl", "1h"),
+            .line("refresh_ttl", "7d"),
+            .line("rotate_refresh", "off"),
+            .line("refresh_overlap", "10s"),
+            .line("cookies", "off"),
+            .later("client"),
+        ],
+        otherNames: ["key": "sign", "keys": "sign", "secret": "sign", "iss": "issuer", "aud": "audience"])
+
+    static let apiKeys = BlockGrammar(
+        title: "api_keys",
+        rules: [
+            .line("prefix", "rk_"),
+            .line("owner_check", "UPSTREAM GET /api/agents/{agent_id}/", 3...3),
+        ],
+        otherNames: ["key_prefix": "prefix", "owner": "owner_check"])
 
     static let jwt = BlockGrammar(
         title: "jwt",
@@ -115,7 +138,7 @@ struct BlockGrammar: Sendable {
             .later("accept_query"),
             .later("stream_keepalive"),
             .later("stream_grace"),
-            .later("revokes"),
+            .line("revokes", "session"),
         ],
         otherNames: [
             "scope": "require", "scopes": "require", "role": "require", "roles": "require", "claim": "require",

@@ -16,6 +16,7 @@ struct ConfigurationChecker {
         let blocks = { (name: String) in directives.filter { $0.name.text == name } }
         result.tls = blocks("tls").first.flatMap { TLSChecker(context: context).check($0) }
         (result.issuers, result.signing) = IssuerChecker(context: context).check(blocks("jwt"))
+        OwnPathsChecker(context: context).check(directives, into: &result)
         result.upstreams = UpstreamChecker(context: context).check(blocks("upstream"))
 
         let mentioned = Set(file.directives.map(\.name.text))
@@ -25,15 +26,21 @@ struct ConfigurationChecker {
         result.listeners = listeners.check(blocks("listen"))
         result.admin = blocks("admin").first.flatMap { listeners.admin($0, beside: result.listeners) }
         let routes = RouteChecker(
-            context: context, verifiesTokens: mentioned.contains("jwt"), upstreams: blocks("upstream"),
+            context: context, verifiesTokens: mentioned.contains("jwt") || mentioned.contains("identity"),
+            upstreams: blocks("upstream"),
             defaultMaxBody: result.limits.body)
         result.routes = routes.check(directives)
         reportAbsent(mentioned, file, result)
         reportUnused(blocks("upstream"), result)
-        if result.store == nil, result.routes.contains(where: { $0.accept.contains(.apiKey) }) {
+        if result.store == nil, needsStore(result) {
             result.store = .sqlite(path: file.source.resolve("data/gatehouse.db"))
         }
         return result
+    }
+
+    private func needsStore(_ result: Configuration) -> Bool {
+        result.identity != nil || result.keyEndpoints != nil
+            || result.routes.contains { $0.accept.contains(.apiKey) || $0.revokesSession }
     }
 
     private func allowsInsecure(_ directives: [Directive]) -> Bool {

@@ -4,7 +4,7 @@ internal import JOSE
 /// The `route` blocks, also those in `host` blocks.
 struct RouteChecker {
     let context: CheckContext
-    /// Whether a `jwt` block stands in the file.
+    /// Whether a `jwt` or an `identity` block stands in the file.
     let verifiesTokens: Bool
     let upstreams: [Directive]
     let defaultMaxBody: Int
@@ -75,10 +75,12 @@ struct RouteChecker {
         let upstream = upstream(arguments("upstream")?[0], of: directive)
         guard let pattern else { return nil }
         let agent = agent(arguments("agent")?[0], in: pattern)
-        return Route(
+        var route = Route(
             index: index, host: host, methods: methods, pattern: pattern, accept: accept, agentParameter: agent,
             requirements: requirements, maxBody: maxBody, forwardCredential: forwardCredential, upstream: upstream,
             webSocket: webSocket, position: directive.name.span.place)
+        route.revokesSession = revokesSession(arguments("revokes")?[0], accept)
+        return route
     }
 
     private func pattern(_ words: [Word]) -> PathPattern? {
@@ -151,16 +153,32 @@ struct RouteChecker {
             }
             return 0
         }
+        return context.upstream(word, among: upstreams) ?? 0
+    }
+
+    private func revokesSession(_ word: Word?, _ accept: CredentialKinds) -> Bool {
+        guard let word, context.choice(word, ["session": true]) == true else { return false }
+        if !accept.contains(.jwt) {
+            context.error(
+                "'revokes session' on a route that takes no token", at: word, suggestion: "add 'accept jwt;'")
+        }
+        return true
+    }
+}
+
+extension CheckContext {
+    /// The place of the `upstream` block that `word` names, or nil and an error.
+    func upstream(_ word: Word, among upstreams: [Directive]) -> Int? {
         if let index = upstreams.firstIndex(where: { $0.arguments[0].text == word.text }) { return index }
-        guard !context.diagnostics.isFull else { return 0 }
+        guard !diagnostics.isFull else { return nil }
         let names = upstreams.map(\.arguments[0].text)
-        context.error(
+        error(
             "no upstream is called '\(word.text.clipped)'", at: word,
             suggestion: Spelling.suggestion(for: word.text, among: names)
                 ?? (names.isEmpty
                     ? "add 'upstream \(word.text.clipped) { server 127.0.0.1:9000; }'"
                     : "there \(names.count == 1 ? "is" : "are") \(names.joined(separator: ", ").clipped)"))
-        return 0
+        return nil
     }
 }
 

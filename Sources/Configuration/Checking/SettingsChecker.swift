@@ -131,7 +131,7 @@ struct SettingsChecker {
         return word.text
     }
 
-    private func keyPrefix(_ word: Word) -> String? {
+    func keyPrefix(_ word: Word) -> String? {
         guard (1...16).contains(word.text.utf8.count), word.text.utf8.allSatisfy(NameSyntax.isNameByte) else {
             context.error(
                 "'\(word.text.clipped)' cannot start an API key", at: word,

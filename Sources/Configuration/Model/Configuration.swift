@@ -22,7 +22,7 @@ public struct Configuration: Sendable {
     public var admin: SocketAddress?
     /// The certificates; there is one whenever a listener needs it (`tls`).
     public var tls: TLS?
-    /// Where keys are kept; there is one whenever a route accepts API keys (`store`).
+    /// Where users, sessions and keys are kept; there is one whenever something needs it (`store`).
     public var store: StoreLocation?
     /// The longest that a change in the store may take to act (`revocation_lag`).
     public var revocationLag: Duration = .seconds(1)
@@ -30,10 +30,16 @@ public struct Configuration: Sendable {
     public var limits: Limits = Limits()
     /// What an API key starts with (`key_prefix`).
     public var keyPrefix: String = "rk_"
-    /// The `jwt` blocks, in the order of the file.
+    /// The `jwt` blocks, in the order of the file, and behind them what `identity` issues.
     public var issuers: [TokenIssuer] = []
-    /// What `token sign` can sign with: the secrets and private keys of `jwt` blocks.
+    /// What `token sign` can sign with: the key of `identity`, the secrets and private keys of `jwt` blocks.
     public var signing: [SigningMaterial] = []
+    /// What the gateway issues itself (`identity`).
+    public var identity: IdentitySettings?
+    /// Where API keys are managed over HTTP (`api_keys`).
+    public var keyEndpoints: KeyEndpoints?
+    /// Where the keys page is (`console`); ends in `/`, literals only.
+    public var console: PathPattern?
     /// The `upstream` blocks, in the order of the file.
     public var upstreams: [Upstream] = []
     /// The `route` blocks, in the order of the file; `Route.index` is the place here.

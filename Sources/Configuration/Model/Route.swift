@@ -22,6 +22,8 @@ public struct Route: Sendable {
     public var forwardCredential: Bool?
     /// Its place in `Configuration.upstreams`.
     public var upstream: Int
+    /// A 2xx of the upstream also revokes the token here (`revokes session`).
+    public var revokesSession = false
     /// Whether WebSocket handshakes pass (`websocket`).
     public var webSocket: Bool
     /// Where the file declares it.

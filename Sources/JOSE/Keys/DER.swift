@@ -35,6 +35,16 @@ enum DER {
             return true
         }
 
+        /// The modulus and the exponent in a SubjectPublicKeyInfo (RFC 3279 §2.3.1).
+        mutating func rsaPublicKey() -> (modulus: ArraySlice<UInt8>, exponent: ArraySlice<UInt8>)? {
+            guard enterSequence(), content(of: 0x30) != nil, let bits = content(of: 0x03), bits.first == 0 else {
+                return nil
+            }
+            rest = bits.dropFirst()
+            guard enterSequence(), let modulus = unsignedInteger(), let exponent = unsignedInteger() else { return nil }
+            return (modulus, exponent)
+        }
+
         /// The bytes of a non-negative INTEGER, without leading zeros.
         mutating func unsignedInteger() -> ArraySlice<UInt8>? {
             guard let content = content(of: 0x02), let first = content.first, first < 0x80 else { return nil }
@@ -46,6 +56,9 @@ enum DER {
             if length == 0x81 {
                 guard let long = rest.popFirst() else { return nil }
                 length = Int(long)
+            } else if length == 0x82 {
+                guard let high = rest.popFirst(), let low = rest.popFirst() else { return nil }
+                length = Int(high) << 8 | Int(low)
             } else if length > 0x80 {
                 return nil
             }

@@ -35,6 +35,11 @@ public struct SigningKey: Sendable {
         self.keyID = keyID
     }
 
+    /// What makes its public half; nil for a secret.
+    var publicParameters: JSONObject? {
+        if case .asymmetric(let key) = material { key.publicParameters } else { nil }
+    }
+
     /// A token with these claims, as compact JWS (RFC 7515 §7.1).
     public func sign(claims: JSONObject) throws(KeyError) -> String {
         var header: JSONObject = ["typ": .string("JWT"), "alg": .string(algorithm.rawValue)]

@@ -12,7 +12,8 @@ public enum AuthenticationResult: Sendable {
 /// Turns an `Authorization` value into a principal or a refusal. Confined to one shard; a reload makes a new one.
 ///
 /// A token is verified once and then known by its bytes until it expires. An API key is known by its SHA-256 alone, and
-/// whether it may be used is asked of the current table each time. Neither allocates when it is known already.
+/// whether it may be used is asked of the current table each time. What was revoked is refused on every request, also when
+/// the credential is known. Neither allocates when it is known already.
 public final class Authenticator {
     /// Longer ones are no keys of ours: they are refused before they are hashed. No timing tells what is not public.
     private static let keyLimit = 256
@@ -26,6 +27,7 @@ public final class Authenticator {
     private let sha256 = SHA256()
     private var keys: KeyTable
     private let keyPrincipals: KeyPrincipals
+    private var revocations: RevocationSet
 
     /// Tokens that were found in the cache.
     public private(set) var cacheHits = 0
@@ -35,9 +37,10 @@ public final class Authenticator {
     /// An authenticator for one shard. `cacheCapacity` bounds the verified tokens that it remembers, `cacheBytes` the
     /// memory for them, reckoned generously; 0 remembers none.
     public init(
-        issuers: [TokenIssuer], keyPrefix: String, tokenLimit: Int, keys: KeyTable, cacheCapacity: Int = 8192,
-        cacheBytes: Int = 64 << 20
+        issuers: [TokenIssuer], keyPrefix: String, tokenLimit: Int, keys: KeyTable,
+        revocations: RevocationSet = RevocationSet(), cacheCapacity: Int = 8192, cacheBytes: Int = 64 << 20
     ) {
+        self.revocations = revocations
         verifier = TokenVerifier(issuers: issuers)
         leeways = issuers.map(\.leeway)
         self.keyPrefix = Array(keyPrefix.utf8)
@@ -53,6 +56,18 @@ public final class Authenticator {
         keyPrincipals.removeAll()
     }
 
+    /// Goes on with all that is revoked now.
+    public func replaceRevocations(_ all: RevocationSet) {
+        var next = all
+        next.succeed(revocations)
+        revocations = next
+    }
+
+    /// Refuses from the next request on what these revoke.
+    public func apply(_ further: [Revocation], now: Int64) {
+        for revocation in further { revocations.apply(revocation, now: now) }
+    }
+
     /// How many verified tokens are remembered.
     public var cacheCount: Int { cache.count }
 
@@ -61,7 +76,20 @@ public final class Authenticator {
         guard let authorization, let range = BearerToken.range(in: authorization) else {
             return .refused(.credentialsMissing)
         }
-        switch examine(authorization.extracting(range), now: now) {
+        return result(examine(authorization.extracting(range), now: now))
+    }
+
+    /// Judges a token that came without a scheme, in a cookie for one. An API key is no such token.
+    public func authenticate(token: Span<UInt8>, now: Int64) -> AuthenticationResult {
+        guard token.count > 0, !(ByteWords.hasPrefix(token, keyPrefix) && BearerToken.hasNoDot(token)) else {
+            return .refused(.tokenInvalid)
+        }
+        return result(examine(token, now: now))
+    }
+
+    @inline(__always)
+    private func result(_ examination: Examination) -> AuthenticationResult {
+        switch examination {
         case .principal(let principal, _): return .principal(principal)
         case .tokenFailed(let failure): return .refused(failure.refusal)
         case .refused(let refusal): return .refused(refusal)
@@ -86,7 +114,12 @@ public final class Authenticator {
         if let known = cache.find(token, tag: tag, now: now) {
             cacheHits &+= 1
             switch known {
-            case .principal(let principal): return .principal(principal, isCached: true)
+            case .principal(let principal, let place):
+                let epoch = revocations.epoch
+                if epoch == 0 || cache.isClean(place, in: epoch) { return .principal(principal, isCached: true) }
+                if let refusal = revocations.refusal(for: principal) { return .refused(refusal) }
+                cache.markClean(place, in: epoch)
+                return .principal(principal, isCached: true)
             case .expired(let time): return .tokenFailed(.expired(at: time))
             }
         }
@@ -107,6 +140,7 @@ public final class Authenticator {
             let principal = Principal(claims)
             let (until, overflows) = claims.expiresAt.addingReportingOverflow(leeways[claims.issuerIndex])
             cache.insert(token, tag: tag, principal: principal, now: now, until: overflows ? .max : until)
+            if let refusal = revocations.refusal(for: principal) { return .refused(refusal) }
             return .principal(principal, isCached: false)
         }
     }
@@ -117,16 +151,26 @@ public final class Authenticator {
             return .refused(.apiKeyInvalid)
         }
         switch keys.standing(at: place, now: now) {
-        case .active: return .principal(keyPrincipals.principal(at: place, of: keys), isCached: true)
+        case .active: return judgeOwner(keyPrincipals.principal(at: place, of: keys), place)
         case .expired(let time): return .refused(.apiKeyExpired(at: time))
         case .revoked(let time): return .refused(.apiKeyRevoked(at: time))
         }
+    }
+
+    /// A disabled user's keys are dead.
+    @inline(__always)
+    private func judgeOwner(_ principal: Principal, _ place: Int) -> Examination {
+        let epoch = revocations.epoch
+        if epoch == 0 || keyPrincipals.isClean(place, in: epoch) { return .principal(principal, isCached: true) }
+        if let refusal = revocations.refusal(for: principal) { return .refused(refusal) }
+        keyPrincipals.markClean(place, in: epoch)
+        return .principal(principal, isCached: true)
     }
 }
 
 extension TokenFailure {
     /// What a client is answered. Why a token is invalid is told to the operator only.
-    var refusal: Refusal {
+    public var refusal: Refusal {
         switch self {
         case .invalid: .tokenInvalid
         case .expired(let time): .tokenExpired(at: time)

@@ -24,12 +24,15 @@ final class TokenCache {
         var from: Int64 = 0
         var until: Int64 = 0
         var wasUsed = false
+        /// The epoch of the revocations that do not name it.
+        var cleanEpoch: UInt64 = 0
         var cost: Int { token.count * bytesPerTokenByte + bytesPerEntry }
     }
 
     /// What is known of a token.
     enum Finding {
-        case principal(Principal)
+        /// `place` is where it stands until the next insertion.
+        case principal(Principal, place: Int)
         case expired(at: Int64)
     }
 
@@ -75,9 +78,16 @@ final class TokenCache {
             return nil
         }
         if !slots[place].wasUsed { slots[place].wasUsed = true }
-        if let principal = slots[place].principal { return .principal(principal) }
+        if let principal = slots[place].principal { return .principal(principal, place: place) }
         return .expired(at: slots[place].expiredAt)
     }
+
+    /// Whether the token at a place was found clean in this epoch.
+    @inline(__always)
+    func isClean(_ place: Int, in epoch: UInt64) -> Bool { slots[place].cleanEpoch == epoch }
+
+    /// Notes that nothing up to this epoch revokes the token at a place.
+    func markClean(_ place: Int, in epoch: UInt64) { slots[place].cleanEpoch = epoch }
 
     /// Remembers a token that was verified at `now` and expires, leeway included, at `until`.
     func insert(_ token: Span<UInt8>, tag: UInt64, principal: Principal, now: Int64, until: Int64) {

@@ -32,6 +32,13 @@ public struct DecisionTrace: Sendable {
         }
     }
 
+    /// What a request is judged by.
+    private struct Circumstances {
+        let configuration: Configuration
+        let authenticator: Authenticator
+        let now: Int64
+    }
+
     /// One line a step, for people.
     public private(set) var steps: [String] = []
     /// How it ends.
@@ -52,9 +59,16 @@ public struct DecisionTrace: Sendable {
     public var code: String? { if case .refused(let refusal) = outcome { "\(refusal.code)" } else { nil } }
 
     /// Explains a request under a configuration and the API keys of its store, at `now` in seconds since 1970.
-    public init(_ request: Request, configuration: Configuration, keys: KeyTable, now: Int64) {
+    public init(
+        _ request: Request, configuration: Configuration, keys: KeyTable, revocations: RevocationSet = RevocationSet(),
+        now: Int64
+    ) {
+        let authenticator = Authenticator(
+            issuers: configuration.issuers, keyPrefix: configuration.keyPrefix, tokenLimit: configuration.limits.token,
+            keys: keys, revocations: revocations, cacheCapacity: 0)
         let bytes = Self.bytes(of: request)
-        if let refusal = judge(bytes.span, configuration, keys, now) { outcome = .refused(refusal) }
+        let circumstances = Circumstances(configuration: configuration, authenticator: authenticator, now: now)
+        if let refusal = judge(bytes.span, circumstances) { outcome = .refused(refusal) }
         switch outcome {
         case .forwarded(let upstream): note("decision", "forwarded to upstream \(upstream)")
         case .refused(let refusal): note("decision", "\(refusal.status) \(refusal.code): \(refusal.message)")
@@ -74,8 +88,9 @@ public struct DecisionTrace: Sendable {
 
     /// Everything up to the decision: nil when the request passes.
     private mutating func judge(
-        _ bytes: Span<UInt8>, _ configuration: Configuration, _ keys: KeyTable, _ now: Int64
+        _ bytes: Span<UInt8>, _ circumstances: Circumstances
     ) -> Refusal? {
+        let configuration = circumstances.configuration
         var limits = HeadLimits()
         limits.head = configuration.limits.head
         limits.fields = configuration.limits.fields
@@ -96,10 +111,17 @@ public struct DecisionTrace: Sendable {
             outcome = .answered
             return nil
         }
+        if let endpoint = OwnEndpoints(configuration).match(path.span) {
+            return serve(endpoint, bytes, head, circumstances)
+        }
         var match = RouteMatch()
         if let refusal = meet(bytes, head, path.span, configuration, &match) { return refusal }
         guard let route else { return .notFound }
-        if let refusal = pass(bytes, head, path.span, route, match, configuration, keys, now) { return refusal }
+        if route.isPublic {
+            note("credential", "not looked at")
+        } else if let refusal = pass(bytes, head, path.span, route, match, circumstances) {
+            return refusal
+        }
         outcome = .forwarded(upstream: configuration.upstreams[route.upstream].name)
         return nil
     }
@@ -129,39 +151,64 @@ public struct DecisionTrace: Sendable {
 
     private mutating func pass(
         _ bytes: Span<UInt8>, _ head: RequestHead, _ path: Span<UInt8>, _ route: Route, _ match: RouteMatch,
-        _ configuration: Configuration, _ keys: KeyTable, _ now: Int64
+        _ circumstances: Circumstances
     ) -> Refusal? {
-        if route.isPublic {
-            note("credential", "not looked at")
-            return nil
+        var principal: Principal?
+        if let refusal = identify(bytes, head, circumstances, &principal) { return refusal }
+        guard let principal else { return .credentialsMissing }
+        if let refusal = Authorizer.authorize(principal, route: route, path: path, match: match) {
+            return reject("authorization", refusal)
         }
+        note("authorization", "passes")
+        return nil
+    }
+
+    /// An endpoint of the gateway's own.
+    private mutating func serve(
+        _ endpoint: OwnEndpoint, _ bytes: Span<UInt8>, _ head: RequestHead, _ circumstances: Circumstances
+    ) -> Refusal? {
+        note("endpoint", "\(endpoint.name), served by the gateway itself before any route")
+        guard endpoint.takes(head.method) else {
+            return reject("endpoint", .methodNotAllowed(allowed: endpoint.allowedMethods))
+        }
+        if endpoint.isPublic {
+            note("credential", "not looked at")
+        } else {
+            var principal: Principal?
+            if let refusal = identify(bytes, head, circumstances, &principal) { return refusal }
+            guard principal?.kind == .jwt else {
+                return reject("authorization", .credentialNotAccepted(accepted: ["jwt"]))
+            }
+        }
+        outcome = .answered
+        return nil
+    }
+
+    /// Who asks.
+    private mutating func identify(
+        _ bytes: Span<UInt8>, _ head: RequestHead, _ circumstances: Circumstances, _ result: inout Principal?
+    ) -> Refusal? {
         guard let value = head.authorization else { return reject("credential", .credentialsMissing) }
-        let authenticator = Authenticator(
-            issuers: configuration.issuers, keyPrefix: configuration.keyPrefix, tokenLimit: configuration.limits.token,
-            keys: keys, cacheCapacity: 0)
         guard let range = BearerToken.range(in: bytes.extracting(value.range)) else {
             note("credential", "Authorization is not 'Bearer' with something behind it")
             return .credentialsMissing
         }
         let token = bytes.extracting(value.range).extracting(range)
-        switch BearerToken.form(of: token, keyPrefix: Array(configuration.keyPrefix.utf8)) {
+        switch BearerToken.form(of: token, keyPrefix: Array(circumstances.configuration.keyPrefix.utf8)) {
         case .jwt: note("credential", "a JWT by its form")
         case .apiKey: note("credential", "an API key by its prefix")
         case .unknown: note("credential", "neither a JWT nor an API key by its form")
         }
         let principal: Principal
-        switch authenticator.examine(token, now: now) {
+        switch circumstances.authenticator.examine(token, now: circumstances.now) {
         case .refused(let refusal): return reject("verification", refusal)
         case .tokenFailed(let failure):
             note("verification", failure.explanation)
             return failure.refusal
         case .principal(let found, _): principal = found
         }
-        note("verification", principal.explanation(configuration.issuers))
-        if let refusal = Authorizer.authorize(principal, route: route, path: path, match: match) {
-            return reject("authorization", refusal)
-        }
-        note("authorization", "passes")
+        note("verification", principal.explanation(circumstances.configuration.issuers))
+        result = principal
         return nil
     }
 
@@ -210,6 +257,7 @@ extension Refusal {
         case .apiKeyInvalid: "no such key in the store"
         case .apiKeyExpired(let time): "expired \(HTTPDate.iso8601(time))"
         case .apiKeyRevoked(let time): "revoked\(time.map { " \(HTTPDate.iso8601($0))" } ?? "")"
+        case .tokenRevoked: "its session, the token itself, or all of the user's tokens were revoked"
         case .permissionDenied(let required, _): "the token lacks \(required)"
         case .agentMismatch(let agent): "the key belongs to another agent than \(agent)"
         case .credentialNotAccepted(let accepted): "the route accepts \(accepted.joined(separator: " ")) only"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import JOSE
+import Policy
 
 /// `gatehouse check`
 struct CheckCommand: ParsableCommand {
@@ -45,6 +46,7 @@ struct CheckCommand: ParsableCommand {
         print("\(options.config) is valid: \(parts.joined(separator: ", ")).")
         let open = configuration.routes.filter(\.isPublic)
         let total = configuration.routes.count
+        reportOwn(OwnEndpoints(configuration).rows.filter(\.isPublic).map(\.pattern))
         guard !open.isEmpty else {
             print("No route is open: all \(total) demand a credential. /healthz answers everybody.")
             return
@@ -53,6 +55,12 @@ struct CheckCommand: ParsableCommand {
             "\(open.count) of \(count(total, "route")) \(open.count == 1 ? "is" : "are") open (accept none), beside /healthz:"
         )
         for route in open { print("  \(route.name) (\(route.position.text))") }
+    }
+
+    /// What the gateway itself answers to everybody.
+    private func reportOwn(_ patterns: [String]) {
+        guard !patterns.isEmpty else { return }
+        print("The gateway serves itself, without a credential: \(patterns.joined(separator: ", ")).")
     }
 
     private func summary(_ configuration: Configuration) -> JSONObject {

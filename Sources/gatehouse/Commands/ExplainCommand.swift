@@ -38,10 +38,11 @@ struct ExplainCommand: ParsableCommand {
     func run() throws {
         let lines = try headers.flatMap(fieldLines)
         let configuration = try options.load()
-        let keys = KeyTable(try StoreAccess.keysForReading(configuration))
+        let known = try StoreAccess.contentsForReading(configuration)
         let trace = DecisionTrace(
             DecisionTrace.Request(method: method, target: path, fieldLines: lines), configuration: configuration,
-            keys: keys, now: WallClock.now)
+            keys: KeyTable(known.keys), revocations: RevocationSet(known.revocations, now: WallClock.now),
+            now: WallClock.now)
         if output.json { return Output.json(json(trace)) }
         for step in trace.steps { print(Output.printable(step)) }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import JOSE
+import Policy
 
 /// `gatehouse routes`
 struct RoutesCommand: ParsableCommand {
@@ -14,18 +15,36 @@ struct RoutesCommand: ParsableCommand {
         let configuration = try options.load()
         if output.json {
             let routes = configuration.routes.map { JSONValue.object(json($0, configuration)) }
-            return Output.json(["routes": .array(routes)])
+            return Output.json(["routes": .array(routes), "endpoints": .array(endpoints(configuration))])
+        }
+        let own = OwnEndpoints(configuration).rows.map { row in
+            [
+                "", row.methods.filter { $0 != " " }, row.pattern, row.isPublic ? "everybody" : "jwt",
+                "gatehouse: \(row.name)",
+            ]
         }
         Output.table(
             ["HOST", "METHOD", "PATTERN", "WHO MAY PASS", "UPSTREAM"],
-            configuration.routes.map { route in
-                let methods = route.methods.isEmpty ? "*" : route.methods.joined(separator: ",")
-                let upstream = configuration.upstreams[route.upstream]
-                let servers = upstream.servers.map(\.text).joined(separator: " ")
-                return [
-                    route.host ?? "", methods, route.pattern.text, whoMayPass(route), "\(upstream.name) (\(servers))",
-                ]
-            })
+            own
+                + configuration.routes.map { route in
+                    let methods = route.methods.isEmpty ? "*" : route.methods.joined(separator: ",")
+                    let upstream = configuration.upstreams[route.upstream]
+                    let servers = upstream.servers.map(\.text).joined(separator: " ")
+                    return [
+                        route.host ?? "", methods, route.pattern.text, whoMayPass(route),
+                        "\(upstream.name) (\(servers))",
+                    ]
+                })
+    }
+
+    private func endpoints(_ configuration: Configuration) -> [JSONValue] {
+        OwnEndpoints(configuration).rows.map { row in
+            .object([
+                "methods": .array(row.methods.split(separator: ", ").map { .string(String($0)) }),
+                "pattern": .string(row.pattern), "accept": .array([.string(row.isPublic ? "none" : "jwt")]),
+                "endpoint": .string(row.name),
+            ])
+        }
     }
 
     private func whoMayPass(_ route: Route) -> String {

@@ -5,22 +5,23 @@ import Policy
 import Synchronization
 import Testing
 
-@Suite("KeyFollower: the table follows the store, and outlives its failures")
-struct KeyFollowerTests {
+@Suite("StoreFollower: the table follows the store, and outlives its failures")
+struct StoreFollowerTests {
     /// What was reported, and a way to wait for more.
     private final class Reports: Sendable {
         private let events = Mutex<[String]>([])
         private let table = Mutex<KeyTable?>(nil)
         private let arrival = DispatchSemaphore(value: 0)
 
-        func note(_ event: KeyFollower.Event) {
+        func note(_ event: StoreFollower.Event) {
             let name =
                 switch event {
-                case .changed: "changed"
+                case .keys: "changed"
+                case .revocations: "revoked"
                 case .lost(let error): "lost: \(error.message)"
                 case .recovered: "recovered"
                 }
-            if case .changed(let new) = event { table.withLock { $0 = new } }
+            if case .keys(let new) = event { table.withLock { $0 = new } }
             events.withLock { $0.append(name) }
             arrival.signal()
         }
@@ -33,8 +34,8 @@ struct KeyFollowerTests {
     private let store = MemoryStore()
     private let reports = Reports()
 
-    private func follower(lag: Duration) -> KeyFollower {
-        KeyFollower(store: store, revocationLag: lag) { [reports] in reports.note($0) }
+    private func follower(lag: Duration) -> StoreFollower {
+        StoreFollower(store: store, revocationLag: lag) { [reports] in reports.note($0) }
     }
 
     private func key(_ secret: String) -> KeyRecord {
@@ -49,7 +50,7 @@ struct KeyFollowerTests {
         let follower = follower(lag: .milliseconds(40))
         defer { follower.stop() }
         #expect(follower.lastHeard == nil)
-        let first = try follower.start()
+        let first = try follower.start().keys
         #expect(first.find(APIKey.digest(of: "one"))?.id == "one")
         #expect(reports.all.isEmpty)
         try store.create(key("two"))
@@ -84,7 +85,7 @@ struct KeyFollowerTests {
         store.failure = nil
         try store.create(key("one"))
         follower.refresh()
-        #expect(reports.all == ["lost: gone", "recovered", "changed"])
+        #expect(reports.all == ["lost: gone", "changed", "recovered"])
     }
 
     @Test("a store that fails at the start is the caller's to decide about")

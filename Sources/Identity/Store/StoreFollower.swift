@@ -1,16 +1,19 @@
 internal import Dispatch
 public import Policy
 internal import Synchronization
+internal import Transport
 
-/// Keeps the gateway's API keys in step with the store, whichever process changes it.
+/// Keeps the gateway's API keys and revocations in step with the store, whichever process changes it.
 ///
 /// Everything happens on its own queue, one step at a time; what others read is behind a mutex. A change acts within half
-/// the revocation lag plus the time to read the keys. While the store fails, the last table stays and is asked for again.
-public final class KeyFollower: Sendable {
+/// the revocation lag plus the time to read it. While the store fails, what was known stays, and it is asked again.
+public final class StoreFollower: Sendable {
     /// What happened, reported on the follower's queue.
     public enum Event: Sendable {
         /// The keys are now these.
-        case changed(KeyTable)
+        case keys(KeyTable)
+        /// This was revoked, or taken back.
+        case revocations(RevocationLog)
         /// The store could not be read, the first time since it last could.
         case lost(StoreError)
         /// The store can be read again.
@@ -19,6 +22,8 @@ public final class KeyFollower: Sendable {
 
     private struct State {
         var counter: Int64?
+        /// Of the log of revocations; nothing was read of it yet.
+        var sequence: Int64 = -1
         var lastHeard: ContinuousClock.Instant?
         var isLost = false
         var timer: (any DispatchSourceTimer)?
@@ -27,7 +32,7 @@ public final class KeyFollower: Sendable {
     private let store: any Store
     private let interval: Duration
     private let report: @Sendable (Event) -> Void
-    private let queue = DispatchQueue(label: "gatehouse.key-follower")
+    private let queue = DispatchQueue(label: "gatehouse.store-follower")
     private let state = Mutex(State())
 
     /// A follower that has not begun. `revocationLag` is the longest that a change may take to act.
@@ -39,16 +44,18 @@ public final class KeyFollower: Sendable {
 
     deinit { state.withLock { $0.timer?.cancel() } }
 
-    /// Loads the keys, begins to follow, and returns the first table, which is not reported.
-    public func start() throws(StoreError) -> KeyTable {
-        let first: Result<KeyTable, StoreError> = queue.sync {
+    /// Loads everything, begins to follow, and returns what there was, which is not reported.
+    public func start() throws(StoreError) -> (keys: KeyTable, revocations: RevocationLog) {
+        typealias First = (keys: KeyTable, revocations: RevocationLog)
+        let first: Result<First, StoreError> = queue.sync {
             do throws(StoreError) {
-                return .success(try load(counter: store.changeCounter()))
+                let log = try readLog()
+                return .success((try load(counter: store.changeCounter()), log))
             } catch { return .failure(error) }
         }
-        let table = try first.get()
+        let found = try first.get()
         schedule()
-        return table
+        return found
     }
 
     /// Ends following; a report under way is waited for.
@@ -93,12 +100,14 @@ public final class KeyFollower: Sendable {
                 return state.counter == counter
             }
             let changed = isUnchanged ? nil : try load(counter: counter)
+            if let changed { report(.keys(changed)) }
+            let log = try readLog()
             let hasRecovered = state.withLock { state in
                 defer { state.isLost = false }
                 return state.isLost
             }
             if hasRecovered { report(.recovered) }
-            if let changed { report(.changed(changed)) }
+            if log.isWhole || !log.entries.isEmpty { report(.revocations(log)) }
         } catch {
             let wasLost = state.withLock { state in
                 defer { state.isLost = true }
@@ -106,6 +115,13 @@ public final class KeyFollower: Sendable {
             }
             if !wasLost { report(.lost(error)) }
         }
+    }
+
+    private func readLog() throws(StoreError) -> RevocationLog {
+        let known = state.withLock { $0.sequence }
+        let log = try store.revocations(after: known, now: WallClock.seconds())
+        state.withLock { $0.sequence = log.sequence }
+        return log
     }
 
     /// The counter is read before the keys: a change in between is then seen twice, never missed.

@@ -30,6 +30,9 @@ public protocol Store: Sendable {
     /// Another number after every change, whichever process made it. Cheap enough to be asked many times a second.
     func changeCounter() throws(StoreError) -> Int64
 
+    /// What was revoked behind the place `sequence` of the log and still counts at `now`; -1: everything.
+    func revocations(after sequence: Int64, now: Int64) throws(StoreError) -> RevocationLog
+
     /// Throws unless the store can be read and written now.
     func usable() throws(StoreError)
 }

@@ -1,0 +1,71 @@
+import HTTP
+import Identity
+import Policy
+
+/// Requests whose token comes in a cookie.
+extension Exchange {
+    /// Who asks, by the access cookie. When that has expired, its renewal is begun and `isWaiting` says so.
+    func authenticateByCookie(_ bytes: Span<UInt8>, _ cookies: SessionCookies) -> AuthenticationResult {
+        let range: Range<Int>
+        switch cookies.find(cookies.accessName, in: head, bytes) {
+        case .none: return .refused(.credentialsMissing)
+        case .several: return .refused(.tokenInvalid)  // one of them was tossed here by somebody else
+        case .one(let found): range = found
+        }
+        guard isSafe || isFromOwnPage(bytes, cookies) else { return .refused(.csrfFailed) }
+        let result = worker.authenticator.authenticate(token: bytes.extracting(range), now: worker.clock.update())
+        switch result {
+        case .principal: cookieToken = bytes.copy(range)
+        case .refused(.tokenExpired): renew(bytes.copy(range))
+        case .refused(let refusal): clearCookies(after: refusal)
+        }
+        return result
+    }
+
+    /// RFC 9110 §9.2.1; a handshake for WebSocket is none, whatever its method.
+    private var isSafe: Bool {
+        switch head.method {
+        case .get, .head, .options: !head.isUpgrade
+        default: false
+        }
+    }
+
+    private func isFromOwnPage(_ bytes: Span<UInt8>, _ cookies: SessionCookies) -> Bool {
+        switch SameOrigin.evidence(head, bytes, isSecure: downstream?.isSecure ?? false) {
+        case .own: true
+        case .foreign: false
+        case .none: cookies.isDoublySubmitted(head, bytes)
+        }
+    }
+
+    /// The gateway holds the pair for the browser, so it renews it: the request goes on with the new token.
+    private func renew(_ token: [UInt8]) {
+        guard let identity = worker.identity, let mint = serving.mint else { return }
+        isWaiting = true
+        identity.renew(expiredAccess: token, mint: mint, reply: later { $0.renewed($1) })
+    }
+
+    private func renewed(_ reply: IdentityReply) {
+        switch reply {
+        case .tokens(let tokens, _):
+            answerLines = serving.cookies?.set(tokens) ?? []
+            cookieToken = Array(tokens.access.utf8)
+            let token = cookieToken
+            switch worker.authenticator.authenticate(token: token.span, now: worker.clock.update()) {
+            case .principal(let principal):
+                self.principal = principal
+                proceed()
+            case .refused(let refusal): refuseAfterWaiting(refusal)
+            }
+        case .refused(let refusal): refuseAfterWaiting(refusal)
+        case .json, .noContent: refuseAfterWaiting(.tokenInvalid)
+        }
+    }
+
+    private func refuseAfterWaiting(_ refusal: Refusal) {
+        isWaiting = false
+        answerLines = []
+        clearCookies(after: refusal)
+        refuse(refusal)
+    }
+}

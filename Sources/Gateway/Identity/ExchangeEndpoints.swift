@@ -1,0 +1,180 @@
+import Configuration
+import HTTP
+import Identity
+import Policy
+import Transport
+
+/// A request that the gateway serves itself: its body, the work on other queues, and the answer.
+extension Exchange {
+    /// Bytes of a body that an endpoint takes at most.
+    static let collectAtMost = 64 * 1024
+
+    /// The head was accepted: answers, or waits for the body.
+    func serveEndpoint() {
+        switch endpoint {
+        case .jwks:
+            var answer = LocalAnswer.json(200, serving.mint?.jwks ?? [])
+            answer.cacheControl = "public, max-age=300"
+            answerLocally(answer)
+        case .console(let asset):
+            guard let console = serving.console else { return refuse(.notFound) }
+            answerLocally(console.answer(asset))
+        case .login, .refresh:
+            // Whoever is logged in by a foreign page would work in somebody else's account.
+            if serving.cookies != nil, let headBuffer,
+                SameOrigin.evidence(head, headBuffer.readable, isSecure: isSecure) == .foreign
+            {
+                return refuse(.csrfFailed)
+            }
+            collectBody()
+        default: collectBody()
+        }
+    }
+
+    private var isSecure: Bool { downstream?.isSecure ?? false }
+
+    /// From now on body bytes are kept here.
+    private func collectBody() {
+        guard let downstream, let headBuffer else { return }
+        if case .length(let count) = head.framing, count > UInt64(Self.collectAtMost) {
+            return refuse(.bodyTooLarge(limit: Self.collectAtMost))
+        }
+        if head.framing != .none, let type = head.contentType, !JSONMediaType.matches(headBuffer.readable, type.range) {
+            return refuse(.unsupportedMediaType)
+        }
+        isCollecting = true
+        if head.expectsContinue && !downstream.isUploadComplete {
+            downstream.takeOutput().append("HTTP/1.1 100 Continue\r\n\r\n")
+            downstream.flush()
+        }
+    }
+
+    /// Keeps a piece of the body; false when it is too large.
+    func collect(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard progress == .none else { return true }
+        guard collected.count + range.count <= Self.collectAtMost else {
+            requestFailed(.bodyTooLarge(limit: Self.collectAtMost))
+            return false
+        }
+        for index in range { collected.append(bytes[index]) }
+        return true
+    }
+
+    /// The request is here as a whole.
+    func bodyCollected() {
+        isCollecting = false
+        guard progress == .none, let downstream, let identity = worker.identity else {
+            return refuse(.storeUnavailable)
+        }
+        switch endpoint {
+        case .login:
+            guard let mint = serving.mint else { return refuse(.notFound) }
+            let address = ClientAddress.of(self, downstream)
+            identity.login(body: collected, address: address, mint: mint, reply: later { $0.replied($1) })
+        case .refresh:
+            guard let mint = serving.mint else { return refuse(.notFound) }
+            refresh(identity, mint)
+        case .logout:
+            guard let principal, let mint = serving.mint else { return refuse(.credentialsMissing) }
+            identity.revoke(principal, accessTTL: mint.settings.accessTTL, reply: later { $0.replied($1) })
+        case .keys, .key, .rotation: checkOwner()
+        case .jwks, .console, nil: refuse(.notFound)
+        }
+    }
+
+    /// In cookie mode the token may come in its cookie, from the page that holds the session.
+    private func refresh(_ identity: IdentityService, _ mint: TokenMint) {
+        var cookie: [UInt8]?
+        if let cookies = serving.cookies, let headBuffer {
+            let bytes = headBuffer.readable
+            if case .one(let range) = cookies.find(cookies.refreshName, in: head, bytes) {
+                switch SameOrigin.evidence(head, bytes, isSecure: isSecure) {
+                case .own: cookie = bytes.copy(range)
+                case .foreign: return refuse(.csrfFailed)
+                case .none:
+                    if cookies.isDoublySubmitted(head, bytes) {
+                        cookie = bytes.copy(range)
+                    } else if collected.isEmpty || collected == Array("{}".utf8) {
+                        return refuse(.csrfFailed)
+                    }
+                }
+            }
+        }
+        identity.refresh(body: collected, cookie: cookie, mint: mint, reply: later { $0.replied($1) })
+    }
+
+    /// The owner of the agent asks: what he asks is done.
+    func performKeyRequest() {
+        guard let identity = worker.identity, let principal else { return refuse(.storeUnavailable) }
+        let request: KeyRequest
+        let agent: Range<Int>
+        switch endpoint {
+        case .keys(let range):
+            agent = range
+            request = head.method == .post ? .create : .list
+        case .key(let range, let id):
+            agent = range
+            request = .revoke(keyID: text(id))
+        case .rotation(let range, let id):
+            agent = range
+            request = .rotate(keyID: text(id))
+        default: return refuse(.notFound)
+        }
+        identity.perform(
+            request, agentID: text(agent), userID: principal.userID, body: collected,
+            prefix: serving.configuration.keyPrefix, reply: later { $0.replied($1) })
+    }
+
+    /// A piece of the normalised path.
+    func text(_ range: Range<Int>) -> String { String(decoding: path[range], as: UTF8.self) }
+
+    /// What brings a reply back to this request, if it is still there.
+    func later(_ body: @escaping @Sendable (Exchange, IdentityReply) -> Void) -> IdentityService.Reply {
+        let shard = worker.shard
+        let ticket = ExchangeTicket(self)
+        return { reply in shard.post { ticket.resume { body($0, reply) } } }
+    }
+
+    /// The identity service has done its work.
+    private func replied(_ reply: IdentityReply) {
+        switch reply {
+        case .tokens(let tokens, let body):
+            if let cookies = serving.cookies { answerLines = cookies.set(tokens) }
+            answerLocally(.json(200, body))
+        case .json(let status, let body): answerLocally(.json(status, body))
+        case .noContent:
+            if case .logout = endpoint, let cookies = serving.cookies { answerLines = cookies.clear() }
+            answerLocally(.noContent)
+        case .refused(let refusal):
+            clearCookies(after: refusal)
+            refuse(refusal)
+        }
+    }
+
+    /// Only what says that the session is over clears its cookies: the loser of a race must not take the winner's.
+    func clearCookies(after refusal: Refusal) {
+        guard let cookies = serving.cookies, head.authorization == nil else { return }
+        switch refusal {
+        case .tokenRevoked, .tokenExpired: answerLines = cookies.clear()
+        default: break
+        }
+    }
+}
+
+/// The media type of requests to endpoints.
+enum JSONMediaType {
+    /// Whether a `Content-Type` is `application/json`, whatever its parameters.
+    static func matches(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        let name = Array("application/json".utf8)
+        guard range.count >= name.count else { return false }
+        for index in name.indices where bytes[range.lowerBound + index] | 0x20 != name[index] | 0x20 { return false }
+        guard range.count > name.count else { return true }
+        let next = bytes[range.lowerBound + name.count]
+        return next == UInt8(ascii: ";") || next == UInt8(ascii: " ") || next == UInt8(ascii: "\t")
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// A copy of a piece.
+    func copy(_ range: Range<Int>) -> [UInt8] { range.map { self[$0] } }
+}

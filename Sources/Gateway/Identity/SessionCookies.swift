@@ -1,0 +1,131 @@
+import Configuration
+import HTTP
+import Identity
+import JOSE
+import Policy
+import Transport
+
+/// The cookies of cookie mode: how they are called, found, set, cleared and kept from upstreams.
+///
+/// `__Host-` binds a cookie to this host over TLS, so that no sibling domain can set it (RFC 6265bis §4.1.3.2). The refresh token's
+/// goes to its own path alone, which that prefix does not allow; `__Secure-` is what is left. Scripts can read neither, only
+/// the third, whose value they send back in a header where the browser says nothing of the request's origin.
+struct SessionCookies: Sendable {
+    let accessName = Array("__Host-access".utf8)
+    let refreshName = Array("__Secure-refresh".utf8)
+    private let proofName = Array("__Host-csrf".utf8)
+    private static let proofHeader = Array("x-csrf-token".utf8)
+
+    private let refreshPath: String
+    private let lifetime: Int64
+
+    init(_ settings: IdentitySettings) {
+        refreshPath = settings.prefix.text + "token/refresh"
+        lifetime = settings.refreshTTL
+    }
+
+    /// What a request's cookies hold under a name.
+    enum Finding: Equatable {
+        case none
+        case one(Range<Int>)
+        case several
+    }
+
+    /// Looks for a cookie in every `Cookie` line.
+    func find(_ name: [UInt8], in head: RequestHead, _ bytes: Span<UInt8>) -> Finding {
+        var finding = Finding.none
+        for field in head.fields where field.id == .cookie && !field.isAlias {
+            var rest = CookiePairs(field.value.range)
+            while let pair = rest.next(bytes) {
+                guard Self.isNamed(pair, name, bytes) else { continue }
+                if finding != .none { return .several }
+                finding = .one(pair.lowerBound + name.count + 1..<pair.upperBound)
+            }
+        }
+        return finding
+    }
+
+    private static func isNamed(_ pair: Range<Int>, _ name: [UInt8], _ bytes: Span<UInt8>) -> Bool {
+        guard pair.count > name.count, bytes[pair.lowerBound + name.count] == UInt8(ascii: "=") else { return false }
+        for index in name.indices where bytes[pair.lowerBound + index] != name[index] { return false }
+        return true
+    }
+
+    /// Whether a script of the page has sent the value of the readable cookie back in `X-CSRF-Token`.
+    func isDoublySubmitted(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
+        guard case .one(let cookie) = find(proofName, in: head, bytes), cookie.count >= 16 else { return false }
+        var sent: Range<Int>?
+        for field in head.fields where field.name.count == Self.proofHeader.count {
+            let isIt = Self.proofHeader.indices.allSatisfy { index in
+                bytes[Int(field.name.start) + index] | 0x20 == Self.proofHeader[index] | 0x20
+            }
+            guard isIt else { continue }
+            if sent != nil { return false }
+            sent = field.value.range
+        }
+        guard let sent, sent.count == cookie.count else { return false }
+        return zip(sent, cookie).reduce(UInt8(0)) { $0 | (bytes[$1.0] ^ bytes[$1.1]) } == 0
+    }
+
+    // MARK: Set-Cookie
+
+    /// The header lines that give a browser its tokens.
+    func set(_ tokens: IssuedTokens) -> [UInt8] {
+        var lines = line("__Host-access", tokens.access, path: "/", age: lifetime, isReadable: false)
+        if let refresh = tokens.refresh {
+            lines += line("__Secure-refresh", refresh, path: refreshPath, age: lifetime, isReadable: false)
+        }
+        let proof = Base64URL.encode(RandomBytes.make(18))
+        return Array((lines + line("__Host-csrf", proof, path: "/", age: lifetime, isReadable: true)).utf8)
+    }
+
+    /// The header lines that take them away.
+    func clear() -> [UInt8] {
+        Array(
+            (line("__Host-access", "", path: "/", age: 0, isReadable: false)
+                + line("__Secure-refresh", "", path: refreshPath, age: 0, isReadable: false)
+                + line("__Host-csrf", "", path: "/", age: 0, isReadable: true)).utf8)
+    }
+
+    private func line(_ name: String, _ value: String, path: String, age: Int64, isReadable: Bool) -> String {
+        "Set-Cookie: \(name)=\(value); Path=\(path); Max-Age=\(age); Secure; SameSite=Strict\(isReadable ? "" : "; HttpOnly")\r\n"
+    }
+
+    // MARK: Forwarding
+
+    /// Writes a `Cookie` line without the gateway's own cookies; nothing when no other is left.
+    func appendForwarded(_ value: Range<Int>, _ bytes: Span<UInt8>, to output: ByteBuffer) {
+        var pairs = CookiePairs(value)
+        var isFirst = true
+        while let pair = pairs.next(bytes) {
+            if [accessName, refreshName, proofName].contains(where: { Self.isNamed(pair, $0, bytes) }) { continue }
+            output.append(isFirst ? "Cookie: " : "; ")
+            output.append(bytes, pair)
+            isFirst = false
+        }
+        if !isFirst { output.append("\r\n") }
+    }
+}
+
+/// The pairs of a `Cookie` value, without the blanks around them (RFC 6265 §5.4).
+struct CookiePairs {
+    private var rest: Range<Int>
+
+    init(_ value: Range<Int>) { rest = value }
+
+    /// The next pair that is not empty.
+    mutating func next(_ bytes: Span<UInt8>) -> Range<Int>? {
+        while !rest.isEmpty {
+            var end = rest.lowerBound
+            while end < rest.upperBound, bytes[end] != UInt8(ascii: ";") { end += 1 }
+            var pair = rest.lowerBound..<end
+            rest = min(end + 1, rest.upperBound)..<rest.upperBound
+            while let first = pair.first, Self.isBlank(bytes[first]) { pair = pair.dropFirst() }
+            while let last = pair.last, Self.isBlank(bytes[last]) { pair = pair.dropLast() }
+            if !pair.isEmpty { return pair }
+        }
+        return nil
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+}

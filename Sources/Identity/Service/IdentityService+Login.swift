@@ -1,0 +1,106 @@
+internal import Configuration
+internal import HTTP
+internal import JOSE
+internal import Transport
+
+extension IdentityService {
+    /// `POST login/`. `address` is the client's, for the throttle.
+    public func login(body: [UInt8], address: String, mint: TokenMint, reply: @escaping Reply) {
+        enqueue(reply) { [self] () throws(Refusal) in
+            let attempt = try LoginAttempt(body, address: address)
+            if let seconds = logins.begin(account: attempt.email, address: address, now: attempt.begun) {
+                throw .rateLimited(retryAfter: seconds)
+            }
+            let known: StoredUser?
+            do throws(Refusal) {
+                known = try asking { store throws(StoreError) in try store.user(email: attempt.email) }
+            } catch {
+                forgive(attempt)
+                throw error
+            }
+            let isAccepted = hashes.submit { [self] in check(attempt, known, mint, reply) }
+            if isAccepted { return nil }
+            forgive(attempt)
+            throw .loginBusy(retryAfter: Self.busyRetryAfter)
+        }
+    }
+
+    /// On the hash queue. An unknown e-mail costs the same work and gets the same answer as a wrong password.
+    private func check(_ attempt: LoginAttempt, _ known: StoredUser?, _ mint: TokenMint, _ reply: @escaping Reply) {
+        let hash = known.flatMap { PasswordHash($0.passwordHash) } ?? PasswordHash.dummy
+        let matches = hash.matches(attempt.password)
+        guard matches, let known, known.user.disabledAt == nil else { return reply(.refused(.loginFailed)) }
+        let stronger = hash.isCurrent ? nil : PasswordHash.make(attempt.password)
+        enqueue(reply) { [self] () throws(Refusal) in
+            forgive(attempt)
+            return try begin(known, stronger: stronger, mint)
+        }
+    }
+
+    /// The failure that was counted in advance did not happen.
+    private func forgive(_ attempt: LoginAttempt) {
+        logins.succeeded(account: attempt.email, address: attempt.address, now: attempt.begun)
+    }
+
+    /// The password was right: begins a session.
+    private func begin(
+        _ known: StoredUser, stronger: PasswordHash?, _ mint: TokenMint
+    ) throws(Refusal) -> IdentityReply {
+        let user = known.user
+        let fresh = FreshPair(now: WallClock.seconds(), lifetime: mint.settings.refreshTTL)
+        let pair = TokenPair(fresh, sessionID: Identifier.uuid(), userID: user.id)
+        let hasBegun = try asking { store throws(StoreError) in
+            if let stronger {
+                try store.upgradePassword(of: user.id, from: known.passwordHash, to: stronger.text)
+            }
+            return try store.begin(pair, passwordVersion: known.passwordVersion)
+        }
+        // Disabled, or given another password, while this one was checked.
+        guard hasBegun else { throw .loginFailed }
+        let tokens = try issue(pair, mint)
+        return .tokens(tokens, body: JSONWriter.encode(Self.answer(to: user, tokens)))
+    }
+
+    /// Both tokens of a pair.
+    func issue(_ pair: TokenPair, _ mint: TokenMint) throws(Refusal) -> IssuedTokens {
+        do throws(KeyError) {
+            return IssuedTokens(
+                access: try mint.access(of: pair), refresh: try mint.refresh(of: pair),
+                lifetime: pair.expiresAt - WallClock.seconds())
+        } catch { throw .keysUnavailable(issuer: "identity") }
+    }
+
+    private static func answer(to user: User, _ tokens: IssuedTokens) -> JSONObject {
+        [
+            "access": .string(tokens.access), "refresh": .string(tokens.refresh ?? ""),
+            "user": .object([
+                "id": .string(user.id), "email": .string(user.email), "firstName": .string(user.firstName),
+                "lastName": .string(user.lastName),
+            ]),
+        ]
+    }
+}
+
+/// An attempt to log in whose fields are well-formed.
+private struct LoginAttempt: Sendable {
+    let email: String
+    let password: String
+    let address: String
+    /// Monotonic nanoseconds.
+    let begun: Int64
+
+    init(_ body: [UInt8], address: String) throws(Refusal) {
+        let fields = try RequestBody(body)
+        let email = try fields.text("email")
+        password = try fields.text("password")
+        guard let normalized = EmailAddress.normalized(email) else {
+            throw .badRequest(field: "email", reason: "is not an e-mail address")
+        }
+        guard PasswordText.isAcceptable(password) else {
+            throw .badRequest(field: "password", reason: "is empty, too long or has a NUL")
+        }
+        self.email = normalized
+        self.address = address
+        begun = MonotonicTime.now().nanoseconds
+    }
+}

@@ -1,0 +1,93 @@
+internal import Dispatch
+internal import HTTP
+public import Policy
+internal import Synchronization
+internal import Transport
+
+/// Login, refresh, logout and the management of API keys, behind the gateway's endpoints.
+///
+/// Every call may come from any queue and returns at once; its reply comes on a queue of the service's own, exactly once.
+/// Requests are worked on one after the other on a serial queue, which is where the store is asked; passwords are hashed
+/// beside it. Bounds: `waitingAtMost` requests, and those of `HashQueue` and `AttemptThrottle`. It lives as long as the
+/// process: what belongs to a configuration comes with each call.
+public final class IdentityService: Sendable {
+    /// Where a reply goes.
+    public typealias Reply = @Sendable (IdentityReply) -> Void
+
+    /// How the gateway is told what the service has changed; each calls back when every shard knows it.
+    public struct Publisher: Sendable {
+        /// Revocations, already durable.
+        public let revoke: @Sendable ([Revocation], @escaping @Sendable () -> Void) -> Void
+        /// The store's API keys are others now.
+        public let reloadKeys: @Sendable (@escaping @Sendable () -> Void) -> Void
+
+        /// A publisher.
+        public init(
+            revoke: @escaping @Sendable ([Revocation], @escaping @Sendable () -> Void) -> Void,
+            reloadKeys: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+        ) {
+            self.revoke = revoke
+            self.reloadKeys = reloadKeys
+        }
+    }
+
+    /// Requests that wait for the service at most; one more is `store_unavailable`.
+    public static let waitingAtMost = 1_024
+    /// Seconds until a login has a chance again that found the hash queue full.
+    static let busyRetryAfter = 1
+    /// Seconds between two purges of what has expired in the store.
+    private static let purgeInterval: Int64 = 600
+    /// How many seconds a change of the password or a disabled user kills tokens of other issuers, whose life is unknown.
+    public static let longestForeignToken: Int64 = 30 * 86_400
+
+    /// Seconds by which an issuer's tokens may outlive their `exp` (`leeway` at most): a revocation counts as long.
+    static let longestLeeway: Int64 = 3_600
+
+    let store: any IdentityStore
+    let publisher: Publisher
+    let hashes: HashQueue
+    let logins = AttemptThrottle(perAccount: 10, perAddress: 300)
+    let refreshes = AttemptThrottle(perAccount: 10, perAddress: .max)
+    let successors = SuccessorCache()
+    private let uses: KeyUseWriter
+    private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
+    private let waiting = Atomic(0)
+    private let lastPurge = Atomic<Int64>(0)
+
+    /// A service on `store` that hashes on `cores` threads at once.
+    public init(store: any IdentityStore, cores: Int, publisher: Publisher) {
+        self.store = store
+        uses = KeyUseWriter(store: store)
+        self.publisher = publisher
+        hashes = HashQueue(width: cores)
+    }
+
+    /// An API key was used. Returns at once; the store hears of it later.
+    public func note(_ use: KeyUse) { uses.note(use) }
+
+    /// Runs a request's work on the service's queue, or refuses it when too many wait.
+    func enqueue(_ reply: @escaping Reply, _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?) {
+        guard waiting.add(1, ordering: .relaxed).newValue <= Self.waitingAtMost else {
+            waiting.subtract(1, ordering: .relaxed)
+            return reply(.refused(.storeUnavailable))
+        }
+        queue.async { [self] in
+            defer { waiting.subtract(1, ordering: .relaxed) }
+            do throws(Refusal) { if let answer = try work() { reply(answer) } } catch { reply(.refused(error)) }
+            purgeNowAndThen()
+        }
+    }
+
+    /// What the store says, or `store_unavailable`.
+    func asking<Result>(_ body: (any IdentityStore) throws(StoreError) -> Result) throws(Refusal) -> Result {
+        do throws(StoreError) { return try body(store) } catch { throw .storeUnavailable }
+    }
+
+    /// What is over is forgotten in passing; a store that cannot do it now can do it later.
+    private func purgeNowAndThen() {
+        let now = WallClock.seconds()
+        guard now - lastPurge.load(ordering: .relaxed) >= Self.purgeInterval else { return }
+        lastPurge.store(now, ordering: .relaxed)
+        try? store.purge(now: now)
+    }
+}

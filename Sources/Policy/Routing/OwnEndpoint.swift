@@ -1,0 +1,68 @@
+public import HTTP
+
+/// An endpoint that the gateway serves itself, with the places in the path that it names.
+public enum OwnEndpoint: Sendable, Equatable {
+    /// A file of the keys page.
+    public enum ConsoleAsset: Sendable, Equatable {
+        case page, script, style
+    }
+
+    /// `POST <identity>login/`
+    case login
+    /// `POST <identity>token/refresh/`
+    case refresh
+    /// `POST <identity>logout/`
+    case logout
+    /// `GET` and `POST <api_keys>`
+    case keys(agent: Range<Int>)
+    /// `DELETE <api_keys>{key_id}/`
+    case key(agent: Range<Int>, id: Range<Int>)
+    /// `POST <api_keys>{key_id}/rotate/`
+    case rotation(agent: Range<Int>, id: Range<Int>)
+    /// `GET /.well-known/jwks.json`
+    case jwks
+    /// `GET <console>` and what it loads
+    case console(ConsoleAsset)
+}
+
+extension OwnEndpoint {
+    /// What `Allow` says.
+    public var allowedMethods: String {
+        switch self {
+        case .login, .refresh, .logout, .rotation: "POST"
+        case .keys: "GET, HEAD, POST"
+        case .key: "DELETE"
+        case .jwks, .console: "GET, HEAD"
+        }
+    }
+
+    /// Whether it takes the method.
+    public func takes(_ method: HTTP.Method) -> Bool {
+        switch self {
+        case .login, .refresh, .logout, .rotation: method == .post
+        case .keys: method == .get || method == .head || method == .post
+        case .key: method == .delete
+        case .jwks, .console: method == .get || method == .head
+        }
+    }
+
+    /// Whether nobody has to say who he is.
+    public var isPublic: Bool {
+        switch self {
+        case .login, .refresh, .jwks, .console: true
+        case .logout, .keys, .key, .rotation: false
+        }
+    }
+
+    /// What to call it, for people.
+    public var name: String {
+        switch self {
+        case .login: "login"
+        case .refresh: "token refresh"
+        case .logout: "logout"
+        case .keys, .key, .rotation: "API keys of an agent"
+        case .jwks: "public keys"
+        case .console: "keys page"
+        }
+    }
+}
