@@ -14,10 +14,10 @@ struct RequestBody {
         }
         let value: JSONValue
         do throws(JSONError) { value = try JSONReader.parse(bytes.span) } catch {
-            throw .badRequest(field: nil, reason: "the body is not acceptable JSON: \(error)")
+            throw .badRequest(field: "body", reason: "is not acceptable JSON: \(error)")
         }
         guard case .object(let object) = value else {
-            throw .badRequest(field: nil, reason: "the body is not a JSON object")
+            throw .badRequest(field: "body", reason: "is not a JSON object")
         }
         self.object = object
     }
