@@ -7,7 +7,7 @@ struct ConsolePages: Sendable {
     /// Nothing from elsewhere, nothing inline, nobody around it.
     private static let policy = """
         Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-        img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'\r
+        img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'\r
         X-Content-Type-Options: nosniff\r
         Referrer-Policy: no-referrer\r
 
@@ -18,7 +18,7 @@ struct ConsolePages: Sendable {
     init(_ configuration: Configuration) {
         var text = String(decoding: PackageResources.console_html, as: UTF8.self)
         let values = [
-            "identity": configuration.identity?.prefix.text ?? "",
+            "console": configuration.console?.text ?? "", "identity": configuration.identity?.prefix.text ?? "",
             "api_keys": configuration.keyEndpoints?.pattern.text ?? "",
             "cookies": configuration.identity?.usesCookies == true ? "on" : "off",
         ]
