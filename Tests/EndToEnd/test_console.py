@@ -5,6 +5,7 @@ import time
 import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
+
 from support.browser import Browser
 from support.gateway import refusal
 from support.identity import PASSWORD, Door, identity_configuration

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+
 from support import eventually, free_port
 from support.browser import Browser
 from support.gateway import REPOSITORY

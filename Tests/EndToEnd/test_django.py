@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support import eventually, free_port
 from support.gateway import refusal
 from support.identity import Door, claims_of, identity_configuration

@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+
 from support.gateway import refusal
 from support.identity import PASSWORD, Door, claims_of, identity_configuration
 

@@ -4,6 +4,7 @@ import concurrent.futures
 import time
 
 import pytest
+
 from support import eventually
 from support.gateway import refusal
 from support.identity import KEYS, Door, identity_configuration

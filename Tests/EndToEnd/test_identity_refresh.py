@@ -4,6 +4,7 @@ import concurrent.futures
 import time
 
 import pytest
+
 from support import PATIENCE, eventually
 from support.gateway import refusal
 from support.identity import Door, claims_of, identity_configuration

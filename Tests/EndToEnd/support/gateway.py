@@ -66,6 +66,8 @@ def configuration(
     listeners="listen 127.0.0.1:{tls} tls; listen 127.0.0.1:{plain} plain; listen 127.0.0.1:{redirect} redirect;",
     certificates="certificate LAB/localhost.pem file:LAB/localhost.key;",
     jwt=JWT,
+    identity="",
+    api_keys="",
     server="server 127.0.0.1:UPSTREAM;",
     directives="",
     routes=ROUTES,
@@ -82,6 +84,8 @@ tls {{ {certificates} }}
 store sqlite:gatehouse.db;
 revocation_lag 1s;
 {jwt}
+{identity}
+{api_keys}
 upstream agents {{
     {server}
     {directives}
