@@ -17,7 +17,7 @@ struct ExampleTests {
         let configuration = try workspace.load(String(decoding: bytes, as: UTF8.self)).get()
         #expect(configuration.warnings == [])
         #expect(configuration.listeners.allSatisfy { $0.address.isLocal })
-        #expect(configuration.signing.map(\.issuer) == ["local"])
+        #expect(configuration.signing.map(\.issuer) == ["identity"])
         #expect(
             configuration.routes.map(\.name) == [
                 "POST /api/agents/{agent_id}/query/", "/api/agents/{agent_id}/", "/api/", "GET /widget/",

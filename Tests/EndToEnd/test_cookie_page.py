@@ -94,7 +94,7 @@ def test_after_a_long_pause_only_the_refresh_cookie_helps(page):
 
 def test_another_origin_gets_nowhere(page, door):
     """A page of another origin sends a request that would change something; the browser adds what gives it away."""
-    target = f"https://localhost:{door.gateway.ports.tls}/api/demo/"
+    target = f"https://localhost:{door.gateway.ports.tls}/api/elsewhere/"
     html = f"""<!doctype html><form method=post action="{target}"><input name=a value=b></form>
         <script>document.forms[0].submit()</script>""".encode()
 
@@ -114,7 +114,7 @@ def test_another_origin_gets_nowhere(page, door):
     try:
         page.open(f"http://127.0.0.1:{server.server_port}/")
         page.until(lambda: page.driver.current_url == target)
-        line = door.gateway.logged(path="/api/demo/", method="POST")
+        line = door.gateway.logged(path="/api/elsewhere/", method="POST")
         assert line["status"] in (401, 403) and line["error"] in ("credentials_missing", "csrf_failed")
     finally:
         server.shutdown()

@@ -210,6 +210,14 @@ def test_successes_never_count(gateway):
     throttled(login(gateway, email, "wrong"))
 
 
+def test_many_good_logins_at_once_are_no_guesses(gateway):
+    """contract.md: a success is never counted, also not while it is under way."""
+    (email,) = add_cheap_users(gateway)
+    login(gateway, email)  # the cheap hash becomes one of ours
+    with ThreadPoolExecutor(20) as pool:
+        assert {answer.status for answer in pool.map(lambda _: login(gateway, email), range(20))} == {200}
+
+
 @pytest.mark.parametrize("is_known", [True, False], ids=["a known e-mail", "an unknown e-mail"])
 def test_parallel_guesses_do_not_slip_through(gateway, is_known):
     email = add_cheap_users(gateway)[0] if is_known else "nobody-2@example.com"

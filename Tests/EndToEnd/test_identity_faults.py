@@ -244,13 +244,17 @@ def test_while_the_store_is_locked_requests_go_on(start, upstream):
     with sqlite3.connect(gateway.folder / "gatehouse.db", isolation_level=None) as store:
         store.execute("BEGIN IMMEDIATE")
         try:
-            with ThreadPoolExecutor(1) as pool:
+            with ThreadPoolExecutor(6) as pool:
+                begun = time.monotonic()
+                others = [pool.submit(logout, gateway, session.access) for _ in range(5)]
                 waiting = pool.submit(login, gateway, ADA)
-                while not waiting.done():
+                while not all(one.done() for one in (waiting, *others)):
                     seconds, answer = elapsed(session.use)
                     assert answer.status == 200 and seconds < 0.5 * PATIENCE
                     time.sleep(0.05)
-            refusal(waiting.result(), 503, "store_unavailable")
+            for one in (waiting, *others):
+                refusal(one.result(), 503, "store_unavailable")
+            assert time.monotonic() - begun < 9 * PATIENCE, "not each as long as the one before it"
         finally:
             store.execute("ROLLBACK")
     assert login(gateway, ADA).status == 200 and session.is_alive()

@@ -7,39 +7,50 @@ extension IdentityService {
     /// `POST login/`. `address` is the client's, for the throttle.
     public func login(body: [UInt8], address: String, mint: TokenMint, reply: @escaping Reply) {
         enqueue(reply) { [self] () throws(Refusal) in
-            let attempt = try LoginAttempt(body, address: address)
-            if let seconds = logins.begin(account: attempt.email, address: address, now: attempt.begun) {
-                throw .rateLimited(retryAfter: seconds)
-            }
-            let known: StoredUser?
-            do throws(Refusal) {
-                known = try asking { store throws(StoreError) in try store.user(email: attempt.email) }
-            } catch {
-                forgive(attempt)
-                throw error
-            }
-            let isAccepted = hashes.submit { [self] in check(attempt, known, mint, reply) }
-            if isAccepted { return nil }
-            forgive(attempt)
-            throw .loginBusy(retryAfter: Self.busyRetryAfter)
+            try consider(LoginAttempt(body, address: address), mint, reply)
         }
+    }
+
+    /// Has the password checked when the throttle lets it; asks that again while others of this account are being checked.
+    private func consider(_ attempt: LoginAttempt, _ mint: TokenMint, _ reply: @escaping Reply) throws(Refusal)
+        -> IdentityReply?
+    {
+        switch logins.begin(account: attempt.email, address: attempt.address, now: MonotonicTime.now().nanoseconds) {
+        case .refused(let seconds): throw .rateLimited(retryAfter: seconds)
+        case .wait:
+            guard attempt.age < Self.loginPatience else { throw .loginBusy(retryAfter: Self.busyRetryAfter) }
+            enqueue(reply, after: Self.pause) { [self] () throws(Refusal) in try consider(attempt, mint, reply) }
+            return nil
+        case .goOn: break
+        }
+        let known: StoredUser?
+        do throws(Refusal) {
+            known = try asking { store throws(StoreError) in try store.user(email: attempt.email) }
+        } catch {
+            end(attempt, failed: false)
+            throw error
+        }
+        if hashes.submit({ [self] in check(attempt, known, mint, reply) }) { return nil }
+        end(attempt, failed: false)
+        throw .loginBusy(retryAfter: Self.busyRetryAfter)
     }
 
     /// On the hash queue. An unknown e-mail costs the same work and gets the same answer as a wrong password.
     private func check(_ attempt: LoginAttempt, _ known: StoredUser?, _ mint: TokenMint, _ reply: @escaping Reply) {
         let hash = known.flatMap { PasswordHash($0.passwordHash) } ?? PasswordHash.dummy
         let matches = hash.matches(attempt.password)
-        guard matches, let known, known.user.disabledAt == nil else { return reply(.refused(.loginFailed)) }
-        let stronger = hash.isCurrent ? nil : PasswordHash.make(attempt.password)
-        enqueue(reply) { [self] () throws(Refusal) in
-            forgive(attempt)
-            return try begin(known, stronger: stronger, mint)
+        guard matches, let known, known.user.disabledAt == nil else {
+            end(attempt, failed: true)
+            return reply(.refused(.loginFailed))
         }
+        end(attempt, failed: false)
+        let stronger = hash.isCurrent ? nil : PasswordHash.make(attempt.password)
+        enqueue(reply) { [self] () throws(Refusal) in try begin(known, stronger: stronger, mint) }
     }
 
-    /// The failure that was counted in advance did not happen.
-    private func forgive(_ attempt: LoginAttempt) {
-        logins.succeeded(account: attempt.email, address: attempt.address, now: attempt.begun)
+    private func end(_ attempt: LoginAttempt, failed: Bool) {
+        logins.ended(
+            account: attempt.email, address: attempt.address, failed: failed, now: MonotonicTime.now().nanoseconds)
     }
 
     /// The password was right: begins a session.
@@ -86,8 +97,10 @@ private struct LoginAttempt: Sendable {
     let email: String
     let password: String
     let address: String
-    /// Monotonic nanoseconds.
-    let begun: Int64
+    private let begun = MonotonicTime.now().nanoseconds
+
+    /// Nanoseconds since it came.
+    var age: Int64 { MonotonicTime.now().nanoseconds - begun }
 
     init(_ body: [UInt8], address: String) throws(Refusal) {
         let fields = try RequestBody(body)
@@ -101,6 +114,5 @@ private struct LoginAttempt: Sendable {
         }
         self.email = normalized
         self.address = address
-        begun = MonotonicTime.now().nanoseconds
     }
 }

@@ -43,17 +43,18 @@ extension IdentityService {
     private func throttled(
         _ sessionID: String, _ body: () throws(Refusal) -> IdentityReply?
     ) throws(Refusal) -> IdentityReply? {
+        // One after the other on the service's queue: none is under way beside this one.
         let now = MonotonicTime.now().nanoseconds
-        if let seconds = refreshes.begin(account: sessionID, address: "", now: now) {
+        if case .refused(let seconds) = refreshes.begin(account: sessionID, address: "", now: now) {
             throw .rateLimited(retryAfter: seconds)
         }
         do throws(Refusal) {
             let reply = try body()
-            refreshes.succeeded(account: sessionID, address: "", now: now)
+            refreshes.ended(account: sessionID, address: "", failed: false, now: now)
             return reply
         } catch {
             // What the gateway could not do is nobody's failure.
-            if error.status >= 500 { refreshes.succeeded(account: sessionID, address: "", now: now) }
+            refreshes.ended(account: sessionID, address: "", failed: error.status < 500, now: now)
             throw error
         }
     }

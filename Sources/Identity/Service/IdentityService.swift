@@ -35,6 +35,12 @@ public final class IdentityService: Sendable {
     public static let waitingAtMost = 1_024
     /// Seconds until a login has a chance again that found the hash queue full.
     static let busyRetryAfter = 1
+    /// Nanoseconds that a request waits for its turn at most.
+    static let patience: Int64 = 5_000_000_000
+    /// Nanoseconds for which a login waits for those of its account that are being checked.
+    static let loginPatience: Int64 = 30_000_000_000
+    /// Until a login asks again whether those before it have failed.
+    static let pause = DispatchTimeInterval.milliseconds(50)
     /// Seconds between two purges of what has expired in the store.
     private static let purgeInterval: Int64 = 600
     /// How many seconds a change of the password or a disabled user kills tokens of other issuers, whose life is unknown.
@@ -65,16 +71,29 @@ public final class IdentityService: Sendable {
     /// An API key was used. Returns at once; the store hears of it later.
     public func note(_ use: KeyUse) { uses.note(use) }
 
-    /// Runs a request's work on the service's queue, or refuses it when too many wait.
-    func enqueue(_ reply: @escaping Reply, _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?) {
+    /// Runs a request's work on the service's queue, or refuses it when too many wait, or when the store has kept those before
+    /// it for so long that its client would rather hear that.
+    func enqueue(
+        _ reply: @escaping Reply, after pause: DispatchTimeInterval = .never,
+        _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?
+    ) {
         guard waiting.add(1, ordering: .relaxed).newValue <= Self.waitingAtMost else {
             waiting.subtract(1, ordering: .relaxed)
             return reply(.refused(.storeUnavailable))
         }
-        queue.async { [self] in
+        let begun = MonotonicTime.now().nanoseconds
+        let run: @Sendable () -> Void = { [self] in
             defer { waiting.subtract(1, ordering: .relaxed) }
+            guard MonotonicTime.now().nanoseconds - begun < Self.patience else {
+                return reply(.refused(.storeUnavailable))
+            }
             do throws(Refusal) { if let answer = try work() { reply(answer) } } catch { reply(.refused(error)) }
             purgeNowAndThen()
+        }
+        if case .never = pause {
+            queue.async(execute: run)
+        } else {
+            queue.asyncAfter(deadline: .now() + pause, execute: run)
         }
     }
 
