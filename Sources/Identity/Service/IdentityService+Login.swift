@@ -19,7 +19,7 @@ extension IdentityService {
         case .refused(let seconds): throw .rateLimited(retryAfter: seconds)
         case .wait:
             guard attempt.age < Self.loginPatience else { throw .loginBusy(retryAfter: Self.busyRetryAfter) }
-            enqueue(reply, after: Self.pause) { [self] () throws(Refusal) in try consider(attempt, mint, reply) }
+            enqueueLater(reply) { [self] () throws(Refusal) in try consider(attempt, mint, reply) }
             return nil
         case .goOn: break
         }

@@ -39,6 +39,8 @@ public final class IdentityService: Sendable {
     static let patience: Int64 = 5_000_000_000
     /// Nanoseconds for which a login waits for those of its account that are being checked.
     static let loginPatience: Int64 = 30_000_000_000
+    /// Logins that wait so at most, of all accounts: whoever logs in a thousand times at once keeps nobody else from the service.
+    static let waitingLoginsAtMost = 128
     /// Until a login asks again whether those before it have failed.
     static let pause = DispatchTimeInterval.milliseconds(50)
     /// Seconds between two purges of what has expired in the store.
@@ -58,6 +60,7 @@ public final class IdentityService: Sendable {
     private let uses: KeyUseWriter
     private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
     private let waiting = Atomic(0)
+    private let waitingLogins = Atomic(0)
     private let lastPurge = Atomic<Int64>(0)
 
     /// A service on `store` that hashes on `cores` threads at once.
@@ -73,28 +76,36 @@ public final class IdentityService: Sendable {
 
     /// Runs a request's work on the service's queue, or refuses it when too many wait, or when the store has kept those before
     /// it for so long that its client would rather hear that.
-    func enqueue(
-        _ reply: @escaping Reply, after pause: DispatchTimeInterval = .never,
-        _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?
-    ) {
+    func enqueue(_ reply: @escaping Reply, _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?) {
         guard waiting.add(1, ordering: .relaxed).newValue <= Self.waitingAtMost else {
             waiting.subtract(1, ordering: .relaxed)
             return reply(.refused(.storeUnavailable))
         }
         let begun = MonotonicTime.now().nanoseconds
-        let run: @Sendable () -> Void = { [self] in
-            defer { waiting.subtract(1, ordering: .relaxed) }
+        queue.async { [self] in
+            waiting.subtract(1, ordering: .relaxed)
             guard MonotonicTime.now().nanoseconds - begun < Self.patience else {
                 return reply(.refused(.storeUnavailable))
             }
-            do throws(Refusal) { if let answer = try work() { reply(answer) } } catch { reply(.refused(error)) }
+            run(work, reply)
             purgeNowAndThen()
         }
-        if case .never = pause {
-            queue.async(execute: run)
-        } else {
-            queue.asyncAfter(deadline: .now() + pause, execute: run)
+    }
+
+    /// Runs a login's work a moment later, or refuses it when too many wait so.
+    func enqueueLater(_ reply: @escaping Reply, _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?) {
+        guard waitingLogins.add(1, ordering: .relaxed).newValue <= Self.waitingLoginsAtMost else {
+            waitingLogins.subtract(1, ordering: .relaxed)
+            return reply(.refused(.loginBusy(retryAfter: Self.busyRetryAfter)))
         }
+        queue.asyncAfter(deadline: .now() + Self.pause) { [self] in
+            waitingLogins.subtract(1, ordering: .relaxed)
+            run(work, reply)
+        }
+    }
+
+    private func run(_ work: () throws(Refusal) -> IdentityReply?, _ reply: Reply) {
+        do throws(Refusal) { if let answer = try work() { reply(answer) } } catch { reply(.refused(error)) }
     }
 
     /// What the store says, or `store_unavailable`.
