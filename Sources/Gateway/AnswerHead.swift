@@ -8,7 +8,9 @@ enum AnswerHead {
     static func append(_ exchange: Exchange, bytes: Span<UInt8>, closes: Bool, to output: ByteBuffer) {
         let answer = exchange.answer
         appendStatusLine(answer, bytes, to: output)
-        appendKept(answer, bytes, to: output)
+        // RFC 9111 §7.3: a cache would give one user's tokens to the next.
+        let setsCookies = !exchange.answerLines.isEmpty
+        appendKept(answer, bytes, withoutCaching: setsCookies, to: output)
         var closes = closes
         switch answer.framing {
         case .none:
@@ -23,7 +25,10 @@ enum AnswerHead {
                 output.append("Transfer-Encoding: chunked\r\n")
             }
         }
-        if !exchange.answerLines.isEmpty { output.append(exchange.answerLines) }
+        if setsCookies {
+            output.append(exchange.answerLines)
+            output.append("Cache-Control: no-store\r\n")
+        }
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
         if closes {
@@ -37,7 +42,7 @@ enum AnswerHead {
     /// Appends an interim head (1xx) without what is meant for one hop.
     static func appendInterim(_ exchange: Exchange, bytes: Span<UInt8>, to output: ByteBuffer) {
         appendStatusLine(exchange.answer, bytes, to: output)
-        appendKept(exchange.answer, bytes, to: output)
+        appendKept(exchange.answer, bytes, withoutCaching: false, to: output)
         output.append("\r\n")
     }
 
@@ -50,9 +55,12 @@ enum AnswerHead {
     }
 
     /// Neighbouring kept lines leave in one copy.
-    private static func appendKept(_ answer: ResponseHead, _ bytes: Span<UInt8>, to output: ByteBuffer) {
+    private static func appendKept(
+        _ answer: ResponseHead, _ bytes: Span<UInt8>, withoutCaching: Bool, to output: ByteBuffer
+    ) {
         var run = LineRun()
         for index in answer.fields.indices where HeaderPolicy.disposition(ofResponse: answer.fields[index]) == .copy {
+            if withoutCaching, answer.fields[index].id == .cacheControl { continue }
             run.add(answer.fields[index].line.range, bytes, to: output)
         }
         run.flush(bytes, to: output)

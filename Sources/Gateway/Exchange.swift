@@ -277,13 +277,15 @@ final class Exchange {
     /// Goes on with a request whose decision had to wait.
     func proceed() {
         isWaiting = false
+        let request = serial
         switch admit() {
         case .refuse(let refusal): return refuse(refusal)
         case .serve: serveEndpoint()
         case .forward: forward()
         case .wait: return
         }
-        guard let downstream, progress != .done else { return }
+        // Answered already, this may be the next request of the connection.
+        guard request == serial, let downstream, progress != .done else { return }
         if downstream.isUploadComplete {
             requestEnded(trailers: downstream.uploadTrailers)
             flushUpload()

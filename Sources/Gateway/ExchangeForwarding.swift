@@ -83,7 +83,7 @@ extension Exchange {
         if field.lowercased() == "x-user-id", let principal { return StableHash.of(Array(principal.userID.utf8).span) }
         guard let headBuffer else { return 0 }
         let bytes = headBuffer.readable
-        for entry in head.fields where StableHash.equalsIgnoringCase(bytes, entry.name.range, field) {
+        for entry in head.fields where TextMatch.equalsIgnoringCase(bytes, entry.name.range, field) {
             return StableHash.of(bytes.extracting(entry.value.range))
         }
         return 0

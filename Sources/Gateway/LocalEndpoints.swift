@@ -45,18 +45,3 @@ extension Exchange {
         answerLocally(.redirect(to: location))
     }
 }
-
-/// Compares bytes with literals.
-enum TextMatch {
-    /// Whether `bytes` are `path`, with or without one final slash.
-    static func isPath(_ bytes: Span<UInt8>, _ path: StaticString) -> Bool {
-        let count = path.utf8CodeUnitCount
-        guard bytes.count == count || (bytes.count == count + 1 && bytes[count] == UInt8(ascii: "/")) else {
-            return false
-        }
-        return path.withUTF8Buffer { literal in
-            for index in 0..<count where unsafe bytes[index] != literal[index] { return false }
-            return true
-        }
-    }
-}

@@ -23,7 +23,8 @@ extension Server {
             store: store, cores: configuration.workers,
             publisher: IdentityService.Publisher(
                 revoke: { [weak self] revocations, done in self?.publish(revocations, done) },
-                reloadKeys: { [weak self] done in self?.reloadKeys(done) }))
+                reloadKeys: { [weak self] done in self?.reloadKeys(done) },
+                report: { [logger] error in logger.error("a request was refused with store_unavailable: \(error)") }))
     }
 
     private func storeChanged(_ event: StoreFollower.Event) {
@@ -63,12 +64,12 @@ extension Server {
     }
 
     /// Reads the keys, and calls back when every shard has them: what the follower reports is posted before this asks.
-    private func reloadKeys(_ done: @escaping @Sendable () -> Void) {
+    private func reloadKeys(_ done: @escaping @Sendable (Bool) -> Void) {
         control.async { [self] in
-            guard let follower else { return done() }
+            guard let follower else { return done(false) }
             reloading.async { [self] in
-                follower.refresh()
-                control.async { [self] in ShardSurvey.ask(workers, { _ in }) { _ in done() } }
+                let isRead = follower.refresh()
+                control.async { [self] in ShardSurvey.ask(workers, { _ in }) { _ in done(isRead) } }
             }
         }
     }

@@ -6,16 +6,4 @@ enum StableHash {
         // The low bits of FNV mix poorly for short input; choosing among few servers looks at them.
         return hash ^ hash >> 32
     }
-
-    static func equalsIgnoringCase(_ bytes: Span<UInt8>, _ range: Range<Int>, _ text: String) -> Bool {
-        guard range.count == text.utf8.count else { return false }
-        var index = range.lowerBound
-        for byte in text.utf8 {
-            if lower(bytes[index]) != lower(byte) { return false }
-            index += 1
-        }
-        return true
-    }
-
-    private static func lower(_ byte: UInt8) -> UInt8 { byte >= 65 && byte <= 90 ? byte | 0x20 : byte }
 }

@@ -174,6 +174,7 @@ def test_an_expired_access_cookie_is_renewed_on_the_way(door, jar, upstream):
     time.sleep(max(0, old["exp"] - time.time()) + 0.1)
     answer = jar.take(browse(door, jar, "POST", "/api/thing", SAME, body=b'{"a":1}'))
     assert answer.status == 200 and answer.body == b'{"ok":true}'
+    assert answer.all("Cache-Control") == ["no-store"], "RFC 9111 7.3: a cache would give the cookies to the next user"
     new = claims_of(jar.value("__Host-access"))
     assert new["sid"] == old["sid"] and new["exp"] > old["exp"]
     seen = upstream.requests[-1]

@@ -73,7 +73,7 @@ struct SmallPartsTests {
         }
         func equals(_ range: Range<Int>, _ text: String) -> Bool {
             let bytes = Array("X: Session-Id".utf8)
-            return StableHash.equalsIgnoringCase(bytes.span, range, text)
+            return TextMatch.equalsIgnoringCase(bytes.span, range, text)
         }
         let basis = 0xcbf2_9ce4_8422_2325 as UInt64
         #expect(hash("") == basis ^ basis >> 32)

@@ -16,7 +16,7 @@ extension Exchange {
         let result = worker.authenticator.authenticate(token: bytes.extracting(range), now: worker.clock.update())
         switch result {
         case .principal: cookieToken = bytes.copy(range)
-        case .refused(.tokenExpired): renew(bytes.copy(range))
+        case .refused(.tokenExpired(let time)): renew(bytes.copy(range), expiredAt: time)
         case .refused(let refusal): clearCookies(after: refusal)
         }
         return result
@@ -30,7 +30,7 @@ extension Exchange {
         }
     }
 
-    private func isFromOwnPage(_ bytes: Span<UInt8>, _ cookies: SessionCookies) -> Bool {
+    func isFromOwnPage(_ bytes: Span<UInt8>, _ cookies: SessionCookies) -> Bool {
         switch SameOrigin.evidence(head, bytes, isSecure: downstream?.isSecure ?? false) {
         case .own: true
         case .foreign: false
@@ -39,10 +39,10 @@ extension Exchange {
     }
 
     /// The gateway holds the pair for the browser, so it renews it: the request goes on with the new token.
-    private func renew(_ token: [UInt8]) {
+    private func renew(_ token: [UInt8], expiredAt time: Int64) {
         guard let identity = worker.identity, let mint = serving.mint else { return }
         isWaiting = true
-        identity.renew(expiredAccess: token, mint: mint, reply: later { $0.renewed($1) })
+        identity.renew(expiredAccess: token, expiredAt: time, mint: mint, reply: later { $0.renewed($1) })
     }
 
     private func renewed(_ reply: IdentityReply) {

@@ -84,20 +84,11 @@ extension Exchange {
 
     /// In cookie mode the token may come in its cookie, from the page that holds the session.
     private func refresh(_ identity: IdentityService, _ mint: TokenMint) {
-        var cookie: [UInt8]?
+        var cookie: RefreshCookie?
         if let cookies = serving.cookies, let headBuffer {
             let bytes = headBuffer.readable
             if case .one(let range) = cookies.find(cookies.refreshName, in: head, bytes) {
-                switch SameOrigin.evidence(head, bytes, isSecure: isSecure) {
-                case .own: cookie = bytes.copy(range)
-                case .foreign: return refuse(.csrfFailed)
-                case .none:
-                    if cookies.isDoublySubmitted(head, bytes) {
-                        cookie = bytes.copy(range)
-                    } else if collected.isEmpty || collected == Array("{}".utf8) {
-                        return refuse(.csrfFailed)
-                    }
-                }
+                cookie = RefreshCookie(token: bytes.copy(range), isFromOwnPage: isFromOwnPage(bytes, cookies))
             }
         }
         identity.refresh(body: collected, cookie: cookie, mint: mint, reply: later { $0.replied($1) })
@@ -165,11 +156,13 @@ extension Exchange {
 enum JSONMediaType {
     /// Whether a `Content-Type` is `application/json`, whatever its parameters.
     static func matches(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        let name = Array("application/json".utf8)
-        guard range.count >= name.count else { return false }
-        for index in name.indices where bytes[range.lowerBound + index] | 0x20 != name[index] | 0x20 { return false }
-        guard range.count > name.count else { return true }
-        let next = bytes[range.lowerBound + name.count]
+        let name = "application/json"
+        let end = range.lowerBound + name.utf8.count
+        guard end <= range.upperBound, TextMatch.equalsIgnoringCase(bytes, range.lowerBound..<end, name) else {
+            return false
+        }
+        guard end < range.upperBound else { return true }
+        let next = bytes[end]
         return next == UInt8(ascii: ";") || next == UInt8(ascii: " ") || next == UInt8(ascii: "\t")
     }
 }

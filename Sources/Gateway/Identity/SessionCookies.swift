@@ -14,7 +14,7 @@ struct SessionCookies: Sendable {
     let accessName = Array("__Host-access".utf8)
     let refreshName = Array("__Secure-refresh".utf8)
     private let proofName = Array("__Host-csrf".utf8)
-    private static let proofHeader = Array("x-csrf-token".utf8)
+    private static let proofHeader = "X-CSRF-Token"
 
     private let refreshPath: String
     private let lifetime: Int64
@@ -55,11 +55,7 @@ struct SessionCookies: Sendable {
     func isDoublySubmitted(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
         guard case .one(let cookie) = find(proofName, in: head, bytes), cookie.count >= 16 else { return false }
         var sent: Range<Int>?
-        for field in head.fields where field.name.count == Self.proofHeader.count {
-            let isIt = Self.proofHeader.indices.allSatisfy { index in
-                bytes[Int(field.name.start) + index] | 0x20 == Self.proofHeader[index] | 0x20
-            }
-            guard isIt else { continue }
+        for field in head.fields where TextMatch.equalsIgnoringCase(bytes, field.name.range, Self.proofHeader) {
             if sent != nil { return false }
             sent = field.value.range
         }

@@ -18,6 +18,18 @@ public struct IssuedTokens: Sendable {
     public let access: String
     /// The refresh token; `nil` when the one that was presented goes on being good.
     public let refresh: String?
-    /// How many seconds the refresh token lives.
-    public let lifetime: Int64
+}
+
+/// A refresh token that came in its cookie.
+public struct RefreshCookie: Sendable {
+    /// The token.
+    public let token: [UInt8]
+    /// It is certain that the request comes from a page of this origin.
+    public let isFromOwnPage: Bool
+
+    /// A refresh token from a cookie.
+    public init(token: [UInt8], isFromOwnPage: Bool) {
+        self.token = token
+        self.isFromOwnPage = isFromOwnPage
+    }
 }

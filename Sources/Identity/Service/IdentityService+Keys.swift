@@ -27,9 +27,13 @@ extension IdentityService {
             do {
                 let answer = try Self.answer(request, service, agentID, userID, body, now)
                 guard request != .list else { return answer }
-                publisher.reloadKeys { reply(answer) }
+                // A key that is revoked in the store, and that a shard goes on accepting, is not revoked.
+                publisher.reloadKeys { isKnown in
+                    reply(isKnown || request == .create ? answer : .refused(.storeUnavailable))
+                }
                 return nil
             } catch let error as KeyServiceError {
+                if case .store(let error) = error { throw refusal(for: error) }
                 throw error.refusal
             } catch let refusal as Refusal {
                 throw refusal

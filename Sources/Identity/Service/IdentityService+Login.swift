@@ -75,9 +75,7 @@ extension IdentityService {
     /// Both tokens of a pair.
     func issue(_ pair: TokenPair, _ mint: TokenMint) throws(Refusal) -> IssuedTokens {
         do throws(KeyError) {
-            return IssuedTokens(
-                access: try mint.access(of: pair), refresh: try mint.refresh(of: pair),
-                lifetime: pair.expiresAt - WallClock.seconds())
+            return IssuedTokens(access: try mint.access(of: pair), refresh: try mint.refresh(of: pair))
         } catch { throw .keysUnavailable(issuer: "identity") }
     }
 

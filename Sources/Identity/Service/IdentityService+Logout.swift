@@ -10,12 +10,11 @@ extension IdentityService {
         enqueue(reply) { [self] () throws(Refusal) in
             let now = WallClock.seconds()
             // The session may have younger tokens than the one that was shown.
-            let until = max(principal.expiresAt, now + accessTTL) + Self.longestLeeway
+            let tokenEnd = principal.expiresAt + Self.longestLeeway
+            let until = max(tokenEnd, Self.end(ofTokensIssuedBy: now, accessTTL: accessTTL))
             var revoked: [Revocation] = []
             if let session = principal.sessionID { revoked.append(.session(session, until: until)) }
-            if let token = principal.tokenID {
-                revoked.append(.token(token, until: principal.expiresAt + Self.longestLeeway))
-            }
+            if let token = principal.tokenID { revoked.append(.token(token, until: tokenEnd)) }
             guard !revoked.isEmpty else {
                 throw .badRequest(
                     field: "authorization", reason: "the token has neither sid nor jti, so it cannot be revoked",
@@ -25,7 +24,7 @@ extension IdentityService {
                 if let session = principal.sessionID {
                     try store.endSession(session, now: now, until: until)
                 } else if let token = principal.tokenID {
-                    try store.revokeToken(token, until: principal.expiresAt + Self.longestLeeway)
+                    try store.revokeToken(token, until: tokenEnd)
                 }
             }
             publisher.revoke(revoked) { reply(.noContent) }

@@ -6,14 +6,17 @@ internal import Transport
 
 extension IdentityService {
     /// `POST token/refresh/` with the token in the body, or, in cookie mode with an empty object, in a cookie.
-    public func refresh(body: [UInt8], cookie: [UInt8]?, mint: TokenMint, reply: @escaping Reply) {
+    public func refresh(body: [UInt8], cookie: RefreshCookie?, mint: TokenMint, reply: @escaping Reply) {
         enqueue(reply) { [self] () throws(Refusal) in
             let fields = try RequestBody(body, allowsEmpty: cookie != nil)
             let isFromCookie = !fields.has("refresh") && cookie != nil
-            let token =
-                if isFromCookie, let cookie { String(decoding: cookie, as: UTF8.self) } else {
-                    try fields.text("refresh")
-                }
+            let token: String
+            if isFromCookie, let cookie {
+                guard cookie.isFromOwnPage else { throw .csrfFailed }
+                token = String(decoding: cookie.token, as: UTF8.self)
+            } else {
+                token = try fields.text("refresh")
+            }
             let now = WallClock.seconds()
             let claims: VerifiedClaims
             switch mint.verifyRefresh(token, now: now) {
@@ -28,11 +31,13 @@ extension IdentityService {
     }
 
     /// Renews the pair of an access token that has expired, for a browser whose pair the gateway holds.
-    public func renew(expiredAccess token: [UInt8], mint: TokenMint, reply: @escaping Reply) {
+    public func renew(
+        expiredAccess token: [UInt8], expiredAt time: Int64, mint: TokenMint, reply: @escaping Reply
+    ) {
         enqueue(reply) { [self] () throws(Refusal) in
             guard case .success(let claims) = mint.verifyExpiredAccess(token, now: WallClock.seconds()),
                 let id = claims.tokenID, let sessionID = claims.sessionID
-            else { throw .tokenExpired(at: WallClock.seconds()) }
+            else { throw .tokenExpired(at: time) }  // another issuer's, or over for longer than the refresh token lives
             return try throttled(sessionID) { () throws(Refusal) in
                 try renew(.access(id: id), mint, reply, showsRefresh: false)
             }
@@ -70,7 +75,7 @@ extension IdentityService {
         let outcome = try asking { store throws(StoreError) in
             try store.rotate(
                 token, to: successor, nowMilliseconds: milliseconds, overlap: settings.refreshOverlap * 1_000,
-                until: now + settings.accessTTL)
+                until: Self.end(ofTokensIssuedBy: now, accessTTL: settings.accessTTL))
         }
         switch outcome {
         case .rotated(let pair), .repeated(let pair), .unspent(let pair):
@@ -80,7 +85,8 @@ extension IdentityService {
             return .tokens(tokens, body: JSONWriter.encode(object))
         case .reused(let sessionID):
             // RFC 9700 §4.14.2: somebody has a copy. The shards know before the answer says so.
-            publisher.revoke([.session(sessionID, until: now + settings.accessTTL)]) {
+            let until = Self.end(ofTokensIssuedBy: now, accessTTL: settings.accessTTL)
+            publisher.revoke([.session(sessionID, until: until)]) {
                 reply(.refused(.tokenRevoked))
             }
             return nil
@@ -97,7 +103,6 @@ extension IdentityService {
             access = try mint.access(
                 id: Identifier.uuid(), sessionID: pair.sessionID, userID: pair.userID, issuedAt: WallClock.seconds())
         } catch { throw .keysUnavailable(issuer: "identity") }
-        let tokens = IssuedTokens(access: access, refresh: nil, lifetime: pair.expiresAt - WallClock.seconds())
-        return .tokens(tokens, body: JSONWriter.encode(["access": .string(access)]))
+        return .tokens(IssuedTokens(access: access, refresh: nil), body: JSONWriter.encode(["access": .string(access)]))
     }
 }

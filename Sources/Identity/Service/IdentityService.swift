@@ -18,16 +18,20 @@ public final class IdentityService: Sendable {
     public struct Publisher: Sendable {
         /// Revocations, already durable.
         public let revoke: @Sendable ([Revocation], @escaping @Sendable () -> Void) -> Void
-        /// The store's API keys are others now.
-        public let reloadKeys: @Sendable (@escaping @Sendable () -> Void) -> Void
+        /// The store's API keys are others now; false when they could not be read, so that the shards do not know them yet.
+        public let reloadKeys: @Sendable (@escaping @Sendable (Bool) -> Void) -> Void
+        /// The store did not do what it was asked, the first time since it last did.
+        public let report: @Sendable (StoreError) -> Void
 
         /// A publisher.
         public init(
             revoke: @escaping @Sendable ([Revocation], @escaping @Sendable () -> Void) -> Void,
-            reloadKeys: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+            reloadKeys: @escaping @Sendable (@escaping @Sendable (Bool) -> Void) -> Void,
+            report: @escaping @Sendable (StoreError) -> Void
         ) {
             self.revoke = revoke
             self.reloadKeys = reloadKeys
+            self.report = report
         }
     }
 
@@ -59,6 +63,7 @@ public final class IdentityService: Sendable {
     let successors = SuccessorCache()
     private let uses: KeyUseWriter
     private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
+    private let isStoreFailing = Atomic(false)
     private let waiting = Atomic(0)
     private let waitingLogins = Atomic(0)
     private let lastPurge = Atomic<Int64>(0)
@@ -110,8 +115,21 @@ public final class IdentityService: Sendable {
 
     /// What the store says, or `store_unavailable`.
     func asking<Result>(_ body: (any IdentityStore) throws(StoreError) -> Result) throws(Refusal) -> Result {
-        do throws(StoreError) { return try body(store) } catch { throw .storeUnavailable }
+        do throws(StoreError) {
+            let result = try body(store)
+            isStoreFailing.store(false, ordering: .relaxed)
+            return result
+        } catch { throw refusal(for: error) }
     }
+
+    /// What a client is answered that the store failed; the operator is told why, once for each time that it begins to.
+    func refusal(for error: StoreError) -> Refusal {
+        if !isStoreFailing.exchange(true, ordering: .relaxed) { publisher.report(error) }
+        return .storeUnavailable
+    }
+
+    /// When the last access token has surely expired that a session got until `moment`, whoever verifies it.
+    static func end(ofTokensIssuedBy moment: Int64, accessTTL: Int64) -> Int64 { moment + accessTTL + longestLeeway }
 
     /// What is over is forgotten in passing; a store that cannot do it now can do it later.
     private func purgeNowAndThen() {

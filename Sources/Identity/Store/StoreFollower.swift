@@ -68,9 +68,9 @@ public final class StoreFollower: Sendable {
     }
 
     /// Looks at once, and returns when what changed has been reported. Not from within a report.
-    public func refresh() {
-        queue.sync { poll() }
-    }
+    /// False when the store could not be read.
+    @discardableResult
+    public func refresh() -> Bool { queue.sync { poll() } }
 
     /// When the store last answered; `nil` before the first load.
     public var lastHeard: ContinuousClock.Instant? { state.withLock { $0.lastHeard } }
@@ -92,7 +92,8 @@ public final class StoreFollower: Sendable {
         }
     }
 
-    private func poll() {
+    @discardableResult
+    private func poll() -> Bool {
         do throws(StoreError) {
             let counter = try store.changeCounter()
             let isUnchanged = state.withLock { state in
@@ -108,12 +109,14 @@ public final class StoreFollower: Sendable {
             }
             if hasRecovered { report(.recovered) }
             if log.isWhole || !log.entries.isEmpty { report(.revocations(log)) }
+            return true
         } catch {
             let wasLost = state.withLock { state in
                 defer { state.isLost = true }
                 return state.isLost
             }
             if !wasLost { report(.lost(error)) }
+            return false
         }
     }
 

@@ -14,6 +14,18 @@ public struct OwnEndpoints: Sendable {
     private struct Template: Sendable {
         let kind: Kind
         let segments: [PathPattern.Segment]
+        /// The bytes before the first parameter: most requests are told apart by them.
+        let start: [UInt8]
+
+        init(_ kind: Kind, _ segments: [PathPattern.Segment]) {
+            self.kind = kind
+            self.segments = segments
+            var start = ""
+            for case .literal(let text) in segments.prefix(while: { if case .literal = $0 { true } else { false } }) {
+                start += "/" + text
+            }
+            self.start = Array(start.utf8)
+        }
     }
 
     private let templates: [Template]
@@ -22,7 +34,7 @@ public struct OwnEndpoints: Sendable {
     public init(_ configuration: Configuration) {
         var templates: [Template] = []
         func add(_ kind: Kind, _ base: PathPattern, _ further: PathPattern.Segment...) {
-            templates.append(Template(kind: kind, segments: base.segments + further))
+            templates.append(Template(kind, base.segments + further))
         }
         if let identity = configuration.identity {
             add(.login, identity.prefix, .literal("login"))
@@ -30,7 +42,7 @@ public struct OwnEndpoints: Sendable {
             add(.logout, identity.prefix, .literal("logout"))
             if identity.signing.contains(where: { $0.publicJWK != nil }) {
                 let segments = [PathPattern.Segment.literal(".well-known"), .literal("jwks.json")]
-                templates.append(Template(kind: .jwks, segments: segments))
+                templates.append(Template(.jwks, segments))
             }
         }
         if let endpoints = configuration.keyEndpoints {
@@ -77,7 +89,7 @@ public struct OwnEndpoints: Sendable {
 
     /// The endpoint at a normalised path.
     public func match(_ path: Span<UInt8>) -> OwnEndpoint? {
-        for template in templates {
+        for template in templates where ByteWords.hasPrefix(path, template.start) {
             var places = (agent: 0..<0, id: 0..<0)
             if Self.matches(template.segments, path, &places) { return Self.endpoint(template.kind, places) }
         }

@@ -16,19 +16,3 @@ struct UsersDisableCommand: ParsableCommand {
         print("disabled \(Output.printable(email))")
     }
 }
-
-/// `gatehouse users enable`
-struct UsersEnableCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "enable", abstract: "Let a disabled user log in again; old tokens stay dead, API keys work again.")
-
-    @OptionGroup var options: ConfigurationOption
-    @Argument(help: "The user's e-mail.") var email: String
-
-    func run() throws {
-        try UsersCommand.perform(options) { service throws(UserService.Failure) in
-            try service.setDisabled(false, email: email)
-        }
-        print("enabled \(Output.printable(email))")
-    }
-}
