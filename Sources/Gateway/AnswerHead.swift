@@ -5,7 +5,9 @@ import Transport
 /// Writes the head of an upstream's answer for an HTTP/1.1 client: kept lines as they came, framing and connection anew.
 enum AnswerHead {
     /// Appends the final head and decides how the body is framed. `closes` announces that the connection ends.
-    static func append(_ exchange: Exchange, bytes: Span<UInt8>, closes: Bool, to output: ByteBuffer) {
+    static func append(
+        _ exchange: Exchange, bytes: Span<UInt8>, closes: Bool, isMultiplexed: Bool, to output: ByteBuffer
+    ) {
         let answer = exchange.answer
         appendStatusLine(answer, bytes, to: output)
         // RFC 9111 §7.3: a cache would give one user's tokens to the next.
@@ -17,7 +19,9 @@ enum AnswerHead {
             exchange.answerFraming = .none
         case .length: exchange.answerFraming = .identity
         case .chunked, .untilClose:
-            if exchange.head.minorVersion == 0 {
+            if isMultiplexed {
+                exchange.answerFraming = .identity
+            } else if exchange.head.minorVersion == 0 {
                 exchange.answerFraming = .untilClose
                 closes = true
             } else {

@@ -31,7 +31,7 @@ final class Exchange {
     let worker: Worker
     /// The configuration that the request began with.
     private(set) var serving: Serving
-    var downstream: DownstreamConnection?
+    var downstream: (any Downstream)?
     var upstream: UpstreamConnection?
 
     // The request.
@@ -212,7 +212,7 @@ final class Exchange {
         let bytes = buffer.readable
         guard let downstream else { return .refuse(.draining) }
         guard let host = head.host else { return .refuse(.badRequest(field: "host", reason: "missing")) }
-        if downstream.isMisdirected(host: bytes.extracting(host.range), serving: serving) {
+        if downstream.client.isMisdirected(host: bytes.extracting(host.range), serving: serving) {
             return .refuse(.misdirectedRequest)
         }
         if let error = PathNormalizer.normalize(bytes.extracting(head.path.range), into: &path) {

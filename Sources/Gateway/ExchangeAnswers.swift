@@ -12,7 +12,8 @@ extension Exchange {
         if stage == .ownerCheck { return interimCount <= Self.interimAtMost }
         guard interimCount <= Self.interimAtMost, let downstream else { return false }
         if answer.status == 100 || head.minorVersion == 0 { return true }
-        AnswerHead.appendInterim(self, bytes: bytes, to: downstream.takeOutput())
+        AnswerHead.appendInterim(self, bytes: bytes, to: downstream.takeHead())
+        downstream.sendHead(.interim)
         return true
     }
 
@@ -23,12 +24,15 @@ extension Exchange {
         answered = worker.shard.now
         progress = .streaming
         status = answer.status
-        hasAnnouncedClose = !isReusable(downstream)
+        hasAnnouncedClose = closes(downstream)
         if answer.isEventStream || answer.isGRPC {
             isStream = true
             worker.metrics.streamOpened()
         }
-        AnswerHead.append(self, bytes: bytes, closes: hasAnnouncedClose, to: downstream.takeOutput())
+        AnswerHead.append(
+            self, bytes: bytes, closes: hasAnnouncedClose, isMultiplexed: downstream.isMultiplexed,
+            to: downstream.takeHead())
+        downstream.sendHead(.streamed)
     }
 
     /// A piece of the answer's body.
@@ -55,38 +59,43 @@ extension Exchange {
         if stage == .ownerCheck { return ownerCheckEnded() }
         guard let downstream, progress == .streaming else { return }
         upstream = nil
-        answerFraming.appendEnd(trailers: head.isGRPC ? trailers : [], to: downstream.takeOutput())
+        let kept = head.isGRPC ? trailers : []
+        if case .chunked = answerFraming { answerFraming.appendEnd(trailers: kept, to: downstream.takeOutput()) }
         // RFC 9112 §9.6: who announced the end has to bring it about.
-        finish(reusable: !hasAnnouncedClose && isReusable(downstream) && answerFraming.isDelimited)
+        finish(reusable: !hasAnnouncedClose && !closes(downstream) && answerFraming.isDelimited, trailers: kept)
     }
 
-    private func isReusable(_ downstream: DownstreamConnection) -> Bool {
-        head.keepAlive && downstream.isUploadComplete && !worker.isDraining
+    /// The connection ends with the answer, and the answer says so.
+    private func closes(_ downstream: any Downstream) -> Bool {
+        if downstream.isMultiplexed { return false }
+        return !head.keepAlive || !downstream.isUploadComplete || worker.isDraining
     }
 
     /// Answers with an error envelope. The one way in which a request is refused.
     func refuse(_ refusal: Refusal) {
         guard progress == .none, let downstream else { return }
         self.refusal = refusal
-        let isReusable = isReusable(downstream)
+        let closes = closes(downstream)
         status = head.isGRPC ? 200 : refusal.status
         let (requestID, date) = (requestID, date)
         serving.envelope.append(
-            refusal, requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
-            isGRPC: head.isGRPC, extra: answerLines, to: downstream.takeOutput())
-        finish(reusable: isReusable)
+            refusal, requestID: requestID.span, date: date.span, close: closes, headOnly: head.method == .head,
+            isGRPC: head.isGRPC, extra: answerLines, to: downstream.takeHead())
+        downstream.sendHead(.complete)
+        finish(reusable: !closes)
     }
 
     /// Answers from here: health, metrics, tokens, redirects.
     func answerLocally(_ local: LocalAnswer) {
         guard progress == .none, let downstream else { return }
         status = local.status
-        let isReusable = isReusable(downstream)
+        let closes = closes(downstream)
         let (requestID, date) = (requestID, date)
         local.append(
-            requestID: requestID.span, date: date.span, close: !isReusable, headOnly: head.method == .head,
-            further: answerLines, to: downstream.takeOutput())
-        finish(reusable: isReusable)
+            requestID: requestID.span, date: date.span, close: closes, headOnly: head.method == .head,
+            further: answerLines, to: downstream.takeHead())
+        downstream.sendHead(.complete)
+        finish(reusable: !closes)
     }
 
     /// `Date`, as of now.
@@ -95,10 +104,10 @@ extension Exchange {
         return worker.clock.text
     }
 
-    private func finish(reusable: Bool) {
+    private func finish(reusable: Bool, trailers: [UInt8] = []) {
         progress = .done
         record()
-        downstream?.answerComplete(reusable: reusable)
+        downstream?.answerComplete(reusable: reusable, trailers: trailers)
     }
 
     /// The answer cannot be completed: the client sees that it was cut.

@@ -63,19 +63,23 @@ extension Exchange {
         upstream = connection
         connection.begin(self)
         writeHead(to: connection)
-        if head.expectsContinue && !downstream.isUploadComplete {
-            downstream.takeOutput().append("HTTP/1.1 100 Continue\r\n\r\n")
-            downstream.flush()
-        }
+        invitesBody(downstream)
+    }
+
+    /// The head is accepted: a client that waits for that hears it (RFC 9110 §10.1.1).
+    func invitesBody(_ downstream: any Downstream) {
+        guard head.expectsContinue, !downstream.isUploadComplete else { return }
+        downstream.takeHead().append("HTTP/1.1 100 Continue\r\n\r\n")
+        downstream.sendHead(.interim)
     }
 
     func writeHead(to connection: UpstreamConnection) {
         guard let headBuffer, let downstream else { return }
         if stage == .ownerCheck {
             return OwnerCheckHead.append(
-                self, bytes: headBuffer.readable, from: downstream, to: connection.takeOutput())
+                self, bytes: headBuffer.readable, from: downstream.client, to: connection.takeOutput())
         }
-        UpstreamHead.append(self, bytes: headBuffer.readable, from: downstream, to: connection.takeOutput())
+        UpstreamHead.append(self, bytes: headBuffer.readable, from: downstream.client, to: connection.takeOutput())
     }
 
     /// The value that a hashing upstream is chosen by.

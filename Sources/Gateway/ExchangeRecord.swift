@@ -7,7 +7,7 @@ import Transport
 /// Counts a finished exchange and writes its access log line.
 enum ExchangeRecord {
     static func write(_ exchange: Exchange) {
-        guard let downstream = exchange.downstream, !downstream.isAdmin else { return }
+        guard let downstream = exchange.downstream, !downstream.client.isAdmin else { return }
         let worker = exchange.worker
         let duration = MonotonicTime.now().nanoseconds(since: exchange.started)
         let route = worker.metricsRoute(exchange)
@@ -19,13 +19,15 @@ enum ExchangeRecord {
         worker.logLineAdded()
     }
 
-    private static func writeLine(_ exchange: Exchange, _ downstream: DownstreamConnection, duration: Int64) {
+    private static func writeLine(_ exchange: Exchange, _ downstream: any Downstream, duration: Int64) {
         let worker = exchange.worker
-        let (requestID, address) = (exchange.requestID, downstream.address)
+        let (requestID, address) = (exchange.requestID, downstream.client.address)
         worker.logLines.begin(wallClockNanoseconds: WallClock.nanoseconds())
         worker.logLines.add(.requestID, requestID.span)
         worker.logLines.add(.address, address.span)
-        if let buffer = exchange.headBuffer { writeRequest(exchange, buffer.readable) }
+        if let buffer = exchange.headBuffer {
+            writeRequest(exchange, buffer.readable, isMultiplexed: downstream.isMultiplexed)
+        }
         worker.logLines.add(.status, exchange.status)
         if let refusal = exchange.refusal { worker.logLines.add(.error, refusal.code) }
         if let route = exchange.route {
@@ -52,11 +54,12 @@ enum ExchangeRecord {
         worker.logLines.end()
     }
 
-    private static func writeRequest(_ exchange: Exchange, _ bytes: Span<UInt8>) {
+    private static func writeRequest(_ exchange: Exchange, _ bytes: Span<UInt8>, isMultiplexed: Bool) {
         let head = exchange.head
         exchange.worker.logLines.add(.method, bytes.extracting(head.methodRange.range))
         exchange.worker.logLines.addPath(bytes.extracting(head.target.range))
-        exchange.worker.logLines.add(.protocol, head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1")
+        exchange.worker.logLines.add(
+            .protocol, isMultiplexed ? "HTTP/2" : head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1")
     }
 
     private static func writeTrace(_ exchange: Exchange) {

@@ -68,9 +68,9 @@ final class ListenerChannel: Channel {
                     _ = worker.admission.release()
                     return
                 }
+                let client = ClientPeer(listener: listener, label: label, isAdmin: isAdmin)
                 let connection = DownstreamConnection(
-                    descriptor: accepted, peer: peer, listener: listener, label: label, isAdmin: isAdmin, worker: worker
-                )
+                    descriptor: accepted, peer: peer, client: client, worker: worker)
                 worker.connectionOpened(label)
                 connection.start()
             } catch {

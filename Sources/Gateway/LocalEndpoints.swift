@@ -12,11 +12,11 @@ extension Exchange {
             return true
         }
         guard let downstream else { return true }
-        if downstream.isAdmin {
+        if downstream.client.isAdmin {
             AdminEndpoints.answer(self, bytes)
             return true
         }
-        guard downstream.listener.kind == .redirect else { return false }
+        guard downstream.client.listener.kind == .redirect else { return false }
         redirect(bytes)
         return true
     }

@@ -7,12 +7,12 @@ import Transport
 /// gateway may say (identity, way of the request, framing).
 enum UpstreamHead {
     static func append(
-        _ exchange: Exchange, bytes: Span<UInt8>, from downstream: DownstreamConnection, to output: ByteBuffer
+        _ exchange: Exchange, bytes: Span<UInt8>, from client: ClientPeer, to output: ByteBuffer
     ) {
         guard let route = exchange.route else { return }
         let head = exchange.head
         let context = HeaderPolicy.RequestContext(
-            route: route, principal: exchange.principal, trustsPeer: downstream.isTrustedPeer, isGRPC: head.isGRPC)
+            route: route, principal: exchange.principal, trustsPeer: client.isTrusted, isGRPC: head.isGRPC)
         appendRequestLine(exchange, bytes, to: output)
         var run = LineRun()
         var sent = SentByProxy()
@@ -31,7 +31,7 @@ enum UpstreamHead {
         }
         run.flush(bytes, to: output)
         if context.forwardsAuthorization, !exchange.cookieToken.isEmpty { appendCookieToken(exchange, to: output) }
-        appendWay(exchange, bytes, from: downstream, sent, to: output)
+        appendWay(exchange, bytes, from: client, sent, to: output)
         if let principal = exchange.principal { output.append(principal.headerLines) }
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
@@ -80,13 +80,13 @@ enum UpstreamHead {
 
     /// The way of a request as `append` writes it.
     static func appendWay(
-        _ exchange: Exchange, _ bytes: Span<UInt8>, from downstream: DownstreamConnection, to output: ByteBuffer
+        _ exchange: Exchange, _ bytes: Span<UInt8>, from client: ClientPeer, to output: ByteBuffer
     ) {
-        appendWay(exchange, bytes, from: downstream, SentByProxy(), to: output)
+        appendWay(exchange, bytes, from: client, SentByProxy(), to: output)
     }
 
     private static func appendWay(
-        _ exchange: Exchange, _ bytes: Span<UInt8>, from downstream: DownstreamConnection, _ sent: SentByProxy,
+        _ exchange: Exchange, _ bytes: Span<UInt8>, from client: ClientPeer, _ sent: SentByProxy,
         to output: ByteBuffer
     ) {
         output.append("X-Forwarded-For: ")
@@ -97,10 +97,10 @@ enum UpstreamHead {
                 output.append(", ")
             }
         }
-        output.append(downstream.address)
+        output.append(client.address)
         output.append("\r\n")
         if !sent.hasScheme {
-            output.append(downstream.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
+            output.append(client.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
         }
         if !sent.hasHost, let host = exchange.head.host {
             output.append("X-Forwarded-Host: ")

@@ -222,13 +222,13 @@ final class Worker: @unchecked Sendable {
         isDraining = true
         for channel in listeners { channel.close() }
         listeners.removeAll()
-        for case let connection as DownstreamConnection in shard.watchedChannels { connection.drain() }
+        for case let connection as ClientChannel in shard.watchedChannels { connection.drain() }
         if connectionCount == 0 { finishDrain() }
     }
 
     /// Ends what is still there: the truncation is visible.
     func cut() {
-        for case let connection as DownstreamConnection in shard.watchedChannels { connection.cut() }
+        for case let connection as ClientChannel in shard.watchedChannels { connection.cut() }
         if connectionCount == 0 { finishDrain() }
     }
 

@@ -66,6 +66,14 @@ public struct RequestHead: Sendable {
         isGRPC = false
     }
 
+    /// The codec frames the body itself (HTTP/2): what has no length goes on in chunks. `isEnd`: there is no body.
+    public mutating func settleFraming(isEnd: Bool) {
+        switch framing {
+        case .length: if isEnd { framing = .length(0) }
+        default: framing = isEnd ? .none : .chunked
+        }
+    }
+
     /// The first field with this id that is not an alias of it.
     public func first(_ id: FieldName) -> Field? {
         for field in fields where field.id == id && !field.isAlias { return field }

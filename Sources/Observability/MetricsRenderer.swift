@@ -85,6 +85,11 @@ public struct MetricsRenderer: Sendable {
         }
         text.family("gatehouse_streams", "gauge", "Long-lived answers and tunnels that are open.")
         text.sample([], UInt64(max(snapshot.streams, 0)))
+        text.family(
+            "gatehouse_abusive_connections_total", "counter",
+            "HTTP/2 connections ended with ENHANCE_YOUR_CALM, by what their clients did.")
+        text.sample([("kind", "resets")], snapshot.resetFloods)
+        text.sample([("kind", "control_frames")], snapshot.controlFloods)
         text.family("gatehouse_upstream_up", "gauge", "Whether a server of an upstream gets requests.")
         for state in upstreams {
             text.sample([("upstream", state.upstream), ("server", state.server)], state.isUp ? 1 : 0)

@@ -11,6 +11,8 @@ public struct MetricsSnapshot: Sendable {
     var handshakes: [UInt64] = Array(repeating: 0, count: 4)  // 1.2, 1.2 resumed, 1.3, 1.3 resumed
     var connections: [Int] = []  // by listener
     var streams = 0
+    var resetFloods: UInt64 = 0
+    var controlFloods: UInt64 = 0
     var tokenCacheHits: UInt64 = 0
     var tokenCacheMisses: UInt64 = 0
 
@@ -40,6 +42,8 @@ public struct MetricsSnapshot: Sendable {
             connections[listenerNumber(name)] += count
         }
         streams += other.streams
+        resetFloods += other.resetFloods
+        controlFloods += other.controlFloods
         tokenCacheHits += other.tokenCacheHits
         tokenCacheMisses += other.tokenCacheMisses
     }

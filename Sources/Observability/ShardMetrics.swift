@@ -60,6 +60,11 @@ public final class ShardMetrics {
     /// A long-lived answer or tunnel ended.
     public func streamClosed() { unsafe counted.streams -= 1 }
 
+    /// An HTTP/2 connection was ended since its client asked too much: by resets, else by frames without effect.
+    public func recordAbuse(byResets: Bool) {
+        if byResets { unsafe counted.resetFloods &+= 1 } else { unsafe counted.controlFloods &+= 1 }
+    }
+
     /// All that was counted so far, to be handed to another queue.
     public func snapshot() -> MetricsSnapshot { unsafe counted }
 }

@@ -171,6 +171,15 @@ public final class ByteBuffer {
         if readIndex == writeIndex { removeAll() }
     }
 
+    /// Turns the ASCII letters of a part of the readable bytes into lower case.
+    public func lowercase(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= readableCount)
+        for place in range {
+            let byte = unsafe (base + readIndex + place).load(as: UInt8.self)
+            if byte &- 0x41 < 26 { unsafe (base + readIndex + place).storeBytes(of: byte | 0x20, as: UInt8.self) }
+        }
+    }
+
     /// Drops readable bytes from the end so that `count` are left.
     public func truncate(to count: Int) {
         precondition(count >= 0 && count <= readableCount)

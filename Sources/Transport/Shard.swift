@@ -176,6 +176,17 @@ public final class Shard: @unchecked Sendable {
         channel.interest = []
     }
 
+    /// From now on `new` is told what happens to the descriptor that `old` watched.
+    public func replace(_ old: Channel, with new: Channel) {
+        guard old.slot >= 0 else { return }
+        channels[old.slot] = new
+        new.slot = old.slot
+        new.watched = old.watched
+        new.interest = old.interest
+        old.slot = -1
+        old.interest = []
+    }
+
     /// The channels that are watched now.
     public var watchedChannels: [Channel] { channels.compactMap { $0 } }
 

@@ -148,7 +148,7 @@ public final class TLSServerContext: @unchecked Sendable {
     }
 
     /// Protocols by preference. HTTP/1.0 clients that speak ALPN at all name their own.
-    private static let protocols = ["http/1.1", "http/1.0"]
+    private static let protocols = ["h2", "http/1.1", "http/1.0"]
 
     /// Picks a protocol from the client's list; without an overlap the handshake fails (RFC 7301 §3.2).
     private static func chooseProtocol(

@@ -139,6 +139,15 @@ public final class TLSSession {
     /// The session came from a ticket, without a full handshake.
     public var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
 
+    /// The client chose HTTP/2 (ALPN).
+    public var isHTTP2: Bool {
+        var name: UnsafePointer<UInt8>?
+        var count: UInt32 = 0
+        unsafe SSL_get0_alpn_selected(ssl, &name, &count)
+        guard count == 2, let name = unsafe name else { return false }
+        return unsafe name[0] == UInt8(ascii: "h") && name[1] == UInt8(ascii: "2")
+    }
+
     /// The server name the client asked for, lower case.
     public var serverName: String? {
         guard let name = unsafe SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else { return nil }

@@ -109,12 +109,14 @@ def test_a_certificate_that_covers_both_serves_both(gateway, upstream, lab, serv
 
 
 def test_alpn(gateway, lab):
-    for offered, chosen in ((["http/1.1"], "http/1.1"), (["spdy/3", "http/1.1"], "http/1.1"), (None, None)):
+    for offered, chosen in ((["http/1.1"], "http/1.1"), (["http/1.1", "h2"], "h2"), (["spdy/3", "http/1.1"], "http/1.1"), (None, None)):
         context = lab.client_context()
         if offered:
             context.set_alpn_protocols(offered)
         with gateway.connect(context=context) as wire:
             assert wire.socket.selected_alpn_protocol() == chosen
+            if chosen == "h2":
+                continue
             assert wire.send(request("GET", "/healthz")).answer().status == 200
 
 

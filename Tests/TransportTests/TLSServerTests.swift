@@ -87,10 +87,11 @@ struct TLSServerTests {
     }
 
     @Test(
-        "ALPN agrees on http/1.1; without an overlap the handshake fails, RFC 7301 §3.2",
+        "ALPN prefers h2 to http/1.1; without an overlap the handshake fails, RFC 7301 §3.2",
         arguments: [
             Row("none offered", [], ""), Row("http/1.1", ["http/1.1"], "http/1.1"),
-            Row("among others", ["h2", "http/1.0", "http/1.1"], "http/1.1"), Row("h2 only", ["h2"], nil),
+            Row("among others", ["http/1.0", "http/1.1", "h2"], "h2"), Row("h2 only", ["h2"], "h2"),
+            Row("h2c, which is not for TLS", ["h2c"], nil),
             Row("a prefix", ["http/1"], nil), Row("longer", ["http/1.1x"], nil), Row("in capitals", ["HTTP/1.1"], nil),
         ] as [Row<[String], String?>])
     func protocols(_ row: Row<[String], String?>) throws {

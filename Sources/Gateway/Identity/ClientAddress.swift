@@ -5,9 +5,9 @@ import Transport
 /// Who is at the other end, as far as it can be known: what failed logins are counted by.
 enum ClientAddress {
     /// The peer, or, when that is a trusted proxy, the last address of `X-Forwarded-For` that is none of ours.
-    static func of(_ exchange: Exchange, _ downstream: DownstreamConnection) -> String {
-        let peer = String(decoding: downstream.address, as: UTF8.self)
-        guard downstream.isTrustedPeer, let buffer = exchange.headBuffer else { return peer }
+    static func of(_ exchange: Exchange, _ client: ClientPeer) -> String {
+        let peer = String(decoding: client.address, as: UTF8.self)
+        guard client.isTrusted, let buffer = exchange.headBuffer else { return peer }
         let trusted = exchange.serving.configuration.trustedProxies
         var hops: [String] = []
         for field in exchange.head.fields where field.id == .xForwardedFor && !field.isAlias {

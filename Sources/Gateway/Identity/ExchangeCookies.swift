@@ -31,7 +31,7 @@ extension Exchange {
     }
 
     func isFromOwnPage(_ bytes: Span<UInt8>, _ cookies: SessionCookies) -> Bool {
-        switch SameOrigin.evidence(head, bytes, isSecure: downstream?.isSecure ?? false) {
+        switch SameOrigin.evidence(head, bytes, isSecure: downstream?.client.isSecure ?? false) {
         case .own: true
         case .foreign: false
         case .none: cookies.isDoublySubmitted(head, bytes)

@@ -31,7 +31,7 @@ extension Exchange {
         }
     }
 
-    private var isSecure: Bool { downstream?.isSecure ?? false }
+    private var isSecure: Bool { downstream?.client.isSecure ?? false }
 
     /// From now on body bytes are kept here.
     private func collectBody() {
@@ -43,10 +43,7 @@ extension Exchange {
             return refuse(.unsupportedMediaType)
         }
         isCollecting = true
-        if head.expectsContinue && !downstream.isUploadComplete {
-            downstream.takeOutput().append("HTTP/1.1 100 Continue\r\n\r\n")
-            downstream.flush()
-        }
+        invitesBody(downstream)
     }
 
     /// Keeps a piece of the body; false when it is too large.
@@ -69,7 +66,7 @@ extension Exchange {
         switch endpoint {
         case .login:
             guard let mint = serving.mint else { return refuse(.notFound) }
-            let address = ClientAddress.of(self, downstream)
+            let address = ClientAddress.of(self, downstream.client)
             identity.login(body: collected, address: address, mint: mint, reply: later { $0.replied($1) })
         case .refresh:
             guard let mint = serving.mint else { return refuse(.notFound) }

@@ -68,7 +68,7 @@ extension Exchange {
 /// Writes the head of the question to the upstream.
 enum OwnerCheckHead {
     static func append(
-        _ exchange: Exchange, bytes: Span<UInt8>, from downstream: DownstreamConnection, to output: ByteBuffer
+        _ exchange: Exchange, bytes: Span<UInt8>, from client: ClientPeer, to output: ByteBuffer
     ) {
         guard let check = exchange.ownerCheck, let principal = exchange.principal else { return }
         output.append(check.method)
@@ -81,7 +81,7 @@ enum OwnerCheckHead {
             output.append("\r\n")
         }
         UpstreamHead.appendCredential(exchange, bytes, to: output)
-        UpstreamHead.appendWay(exchange, bytes, from: downstream, to: output)
+        UpstreamHead.appendWay(exchange, bytes, from: client, to: output)
         output.append(principal.headerLines)
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)

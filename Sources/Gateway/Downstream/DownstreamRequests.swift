@@ -155,12 +155,4 @@ extension DownstreamConnection {
         giveInput()
         if lingered > Self.lingerBytes { close() }
     }
-
-    /// Whether the `Host` of a request names another certificate than the one that the server name chose (421).
-    func isMisdirected(host: Span<UInt8>, serving: Serving) -> Bool {
-        guard let serverName, let tls = serving.tls, tls.identities.count > 1 else { return false }
-        let name = HostName.withoutPort(host)
-        if name == serverName || tls.identities[tls.identityIndex(for: serverName) ?? 0].covers(name) { return false }
-        return tls.identityIndex(for: name) != nil
-    }
 }

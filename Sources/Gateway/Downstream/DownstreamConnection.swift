@@ -10,7 +10,7 @@ import Transport
 /// holds no buffer and no exchange. Bounds: `input` holds at most a head and `pipelineLimit`, `output` at most
 /// `outputLimit` and what one event adds. Its other halves are `DownstreamRequests` and `DownstreamAnswers`; nobody else
 /// sets what is stored here.
-final class DownstreamConnection: Channel {
+final class DownstreamConnection: ClientChannel, Downstream {
     enum Phase {
         /// Waits for the PROXY header.
         case proxyHeader
@@ -39,15 +39,8 @@ final class DownstreamConnection: Channel {
 
     let worker: Worker
     let socket: StreamSocket
-    let listener: Listener
-    /// The listener is `admin`.
-    let isAdmin: Bool
-    private let label: Int
-    /// Who is connected, or whom the PROXY header names.
-    private(set) var peer: SocketAddress
-    private(set) var isTrustedPeer: Bool
-    /// The server name of the handshake, where it chose among certificates.
-    var serverName: String?
+    let client: ClientPeer
+    private var listener: Listener { client.listener }
     var phase: Phase
     var input: ByteBuffer?
     var output: ByteBuffer?
@@ -59,27 +52,18 @@ final class DownstreamConnection: Channel {
     var windowBytes = 0
     lazy var readTimer = ShardTimer(channel: self)
     lazy var writeTimer = ShardTimer(channel: self)
-    /// The client's address as logged and forwarded.
-    private(set) var address: [UInt8] = []
 
-    init(descriptor: Int32, peer: SocketAddress, listener: Listener, label: Int, isAdmin: Bool, worker: Worker) {
+    init(descriptor: Int32, peer: SocketAddress, client: ClientPeer, worker: Worker) {
         self.worker = worker
-        self.listener = listener
-        self.isAdmin = isAdmin
-        self.label = label
-        self.peer = peer
-        isTrustedPeer = false
+        self.client = client
         socket = StreamSocket(descriptor: descriptor)
+        let listener = client.listener
         phase = listener.proxyProtocol ? .proxyHeader : listener.kind == .tls ? .handshake : .head
         super.init()
-        setPeer(peer)
+        client.set(peer, worker.serving.configuration)
     }
 
-    private func setPeer(_ peer: SocketAddress) {
-        self.peer = peer
-        address = Array(peer.hostText.utf8)
-        isTrustedPeer = worker.serving.configuration.trustedProxies.contains { $0.contains(peer) }
-    }
+    var isMultiplexed: Bool { false }
 
     /// Begins to read.
     func start() {
@@ -87,7 +71,7 @@ final class DownstreamConnection: Channel {
         let limits = worker.serving.configuration.limits
         let isHandshake = listener.kind == .tls || listener.proxyProtocol
         worker.shard.set(readTimer, after: (isHandshake ? limits.handshakeTimeout : limits.headTimeout).nanoseconds)
-        if listener.proxyProtocol, !isTrustedPeer { return close() }
+        if listener.proxyProtocol, !client.isTrusted { return close() }
         if phase == .handshake { startTLS() }
     }
 
@@ -153,14 +137,25 @@ final class DownstreamConnection: Channel {
         switch tls.handshake() {
         case .complete:
             worker.shard.setInterest(.readable, of: self)
+            client.isSecure = true
             worker.metrics.recordHandshake(isVersion13: tls.isVersion13, isResumed: tls.isResumed)
-            if let serving = worker.serving.tls, serving.identities.count > 1 { serverName = tls.serverName }
+            if let serving = worker.serving.tls, serving.identities.count > 1 { client.serverName = tls.serverName }
+            if tls.isHTTP2 { return handOver() }
             phase = .head
             worker.shard.set(readTimer, after: worker.serving.configuration.limits.headTimeout.nanoseconds)
         case .needsReadable: worker.shard.setInterest(.readable, of: self)
         case .needsWritable: worker.shard.setInterest(.writable, of: self)
         case .failed: close()
         }
+    }
+
+    /// The client speaks HTTP/2: another channel goes on with the socket.
+    private func handOver() {
+        phase = .closed
+        worker.shard.remove(readTimer)
+        let connection = HTTP2Connection(taking: socket, of: client, worker: worker)
+        worker.shard.replace(self, with: connection)
+        connection.start()
     }
 
     private func readProxyHeader() {
@@ -170,13 +165,10 @@ final class DownstreamConnection: Channel {
         case .invalid: return close()
         case .address(let named):
             giveInput()
-            if let named { setPeer(named) }
+            if let named { client.set(named, worker.serving.configuration) }
             if listener.kind == .tls { startTLS() } else { phase = .head }
         }
     }
-
-    /// The client speaks TLS.
-    var isSecure: Bool { socket.tls != nil }
 
     // MARK: Ends
 
@@ -213,16 +205,18 @@ final class DownstreamConnection: Channel {
             worker.shard.buffers.give(output)
         }
         releaseExchange()
-        worker.connectionClosed(label)
+        worker.connectionClosed(client.label)
     }
 
     /// Ends when idle, else with the request that is under way.
-    func drain() {
+    override func drain() {
         if phase == .head && exchange == nil && output == nil { close() }
     }
 
+    override func forEachExchange(_ body: (Exchange) -> Void) { if let exchange { body(exchange) } }
+
     /// Ends now.
-    func cut() {
+    override func cut() {
         guard phase != .closed else { return }
         exchange?.downstreamGone()
         abort()

@@ -4,6 +4,13 @@ import Transport
 
 /// Bytes from exchanges to the client: sending, and what follows a complete answer.
 extension DownstreamConnection {
+    /// Heads go where bodies go.
+    @inline(__always)
+    func takeHead() -> ByteBuffer { takeOutput() }
+
+    @inline(__always)
+    func sendHead(_ kind: AnswerHeadKind) { if kind == .interim { flush() } }
+
     /// The bytes that go to the client next.
     @inline(__always)
     func takeOutput() -> ByteBuffer {
@@ -65,7 +72,7 @@ extension DownstreamConnection {
     }
 
     /// The answer is complete. `reusable` tells that the client knows where it ended.
-    func answerComplete(reusable: Bool) {
+    func answerComplete(reusable: Bool, trailers: [UInt8]) {
         guard phase != .closed else { return }
         let isWhole = upload.isComplete
         releaseExchange()

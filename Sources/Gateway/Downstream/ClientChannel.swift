@@ -1,0 +1,11 @@
+import Transport
+
+/// A client's connection, whatever it speaks: what a shard asks of all of them.
+class ClientChannel: Channel {
+    /// Ends when idle, else with what is under way.
+    func drain() {}
+    /// Ends now; a truncated answer is seen to be truncated.
+    func cut() {}
+    /// Calls `body` with each request that is under way. Ending them meanwhile is allowed.
+    func forEachExchange(_ body: (Exchange) -> Void) {}
+}
