@@ -49,7 +49,7 @@ let package = Package(
 
         module("Observability", ["CLinux", log]),
         module("Transport", ["CLinux", "COpenSSL", "Observability"]),
-        module("HTTP", ["Transport", "CNghttp2"]),
+        module("HTTP", ["Transport", "CNghttp2", "COpenSSL"]),
         module("JOSE", ["COpenSSL"]),
         module("Configuration", ["JOSE", "HTTP", "Transport", "CLinux"]),
         module("Policy", ["Configuration", "JOSE", "HTTP"]),

@@ -43,6 +43,45 @@ enum AnswerHead {
         }
     }
 
+    /// Appends the head of an event stream of the gateway's own.
+    static func appendEvents(
+        isMultiplexed: Bool, minorVersion: UInt8, requestID: [UInt8], date: [UInt8], extra: [UInt8],
+        to output: ByteBuffer
+    ) -> AnswerFraming {
+        output.append("HTTP/1.1 200 OK\r\nDate: ")
+        output.append(date)
+        output.append("\r\nContent-Type: text/event-stream\r\nCache-Control: no-store, no-transform\r\n")
+        output.append(extra)
+        output.append("X-Request-Id: ")
+        output.append(requestID)
+        if isMultiplexed {
+            output.append("\r\n\r\n")
+            return .identity
+        }
+        if minorVersion == 0 {
+            output.append("\r\nConnection: close\r\n\r\n")
+            return .untilClose
+        }
+        output.append("\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        return .chunked
+    }
+
+    /// Appends the head by which a tunnel begins: 101, or what stands for it in HTTP/2 (RFC 8441 §5).
+    static func appendUpgrade(_ exchange: Exchange, bytes: Span<UInt8>, isMultiplexed: Bool, to output: ByteBuffer) {
+        output.append(isMultiplexed ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 101 Switching Protocols\r\n")
+        var run = LineRun()
+        for field in exchange.answer.fields where HeaderPolicy.disposition(ofResponse: field) == .copy {
+            if field.id == .contentLength || isMultiplexed && field.id == .secWebSocketAccept { continue }
+            run.add(field.line.range, bytes, to: output)
+        }
+        run.flush(bytes, to: output)
+        if !isMultiplexed { output.append("Upgrade: websocket\r\nConnection: Upgrade\r\n") }
+        output.append(exchange.answerLines)
+        output.append("X-Request-Id: ")
+        output.append(exchange.requestID)
+        output.append("\r\n\r\n")
+    }
+
     /// Appends an interim head (1xx) without what is meant for one hop.
     static func appendInterim(_ exchange: Exchange, bytes: Span<UInt8>, to output: ByteBuffer) {
         appendStatusLine(exchange.answer, bytes, to: output)

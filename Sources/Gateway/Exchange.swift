@@ -74,8 +74,16 @@ final class Exchange {
     var isRequestComplete = false
     /// The answer's head said that the connection ends.
     var hasAnnouncedClose = false
+    /// The connection is not to be used again, whatever the client wants.
+    var mustClose = false
     /// The answer is long-lived: it counts among the streams.
     var isStream = false
+    /// What is known of a long-lived answer.
+    var stream: StreamState?
+    /// A handshake for WebSocket is under way.
+    var isUpgrading = false
+    /// Seconds since 1970 when the request came; 0 for those without a credential.
+    private(set) var startedAt: Int64 = 0
     var hasRetried = false
     var triedServers = 0
     /// Told apart by what runs later: a reused exchange is another one.
@@ -138,6 +146,9 @@ final class Exchange {
         isRequestComplete = false
         hasAnnouncedClose = false
         isStream = false
+        stream = nil
+        isUpgrading = false
+        mustClose = false
         hasRetried = false
         triedServers = 0
         bytesIn = 0
@@ -251,9 +262,15 @@ final class Exchange {
         switch result {
         case .refused(let refusal): return .refuse(refusal)
         case .principal(let principal):
-            self.principal = principal
+            admitted(principal)
             return admit()
         }
+    }
+
+    /// It is known who asks, and since when.
+    func admitted(_ principal: Principal) {
+        self.principal = principal
+        startedAt = worker.clock.seconds
     }
 
     /// Whether the request may go where it is to go, now that it is known who asks.
@@ -267,6 +284,7 @@ final class Exchange {
         if let principal, let refusal = Authorizer.authorize(principal, route: route, path: path.span, match: match) {
             return .refuse(refusal)
         }
+        if let refusal = handshake(route) { return .refuse(refusal) }
         if case .length(let count) = head.framing, count > UInt64(route.maxBody) {
             return .refuse(.bodyTooLarge(limit: route.maxBody))
         }

@@ -11,6 +11,7 @@ extension Exchange {
         interimCount += 1
         if stage == .ownerCheck { return interimCount <= Self.interimAtMost }
         guard interimCount <= Self.interimAtMost, let downstream else { return false }
+        if progress != .none { return true }
         if answer.status == 100 || head.minorVersion == 0 { return true }
         AnswerHead.appendInterim(self, bytes: bytes, to: downstream.takeHead())
         downstream.sendHead(.interim)
@@ -20,6 +21,7 @@ extension Exchange {
     /// The answer's head came.
     func answerHead(_ bytes: Span<UInt8>) {
         if stage == .ownerCheck { return ownerAnswered() }
+        if let stream { return lateHead(stream) }
         guard let downstream else { return }
         answered = worker.shard.now
         progress = .streaming
@@ -27,6 +29,7 @@ extension Exchange {
         hasAnnouncedClose = closes(downstream)
         if answer.isEventStream || answer.isGRPC {
             isStream = true
+            stream = StreamState(streamKind, now: answered)
             worker.metrics.streamOpened()
         }
         AnswerHead.append(
@@ -35,12 +38,19 @@ extension Exchange {
         downstream.sendHead(.streamed)
     }
 
+    private var streamKind: StreamState.Kind {
+        if answer.isGRPC { return head.isGRPC ? .call : .opaque }
+        if case .length = answer.framing { return .opaque }
+        return answer.first(.contentEncoding) == nil ? .events(EventBoundary()) : .opaque
+    }
+
     /// A piece of the answer's body.
     @inline(__always)
     func answerBody(_ bytes: Span<UInt8>, _ range: Range<Int>) {
         guard let downstream else { return }
         if stage == .ownerCheck { return ownerBody(range.count) }
         bytesOut &+= range.count
+        if let stream { return streamBody(stream, bytes, range, to: downstream) }
         answerFraming.append(bytes, range, to: downstream.takeOutput())
     }
 
@@ -59,6 +69,7 @@ extension Exchange {
         if stage == .ownerCheck { return ownerCheckEnded() }
         guard let downstream, progress == .streaming else { return }
         upstream = nil
+        if let stream, let ending = stream.ending { return stream.isMuted ? () : end(with: ending.refusal, wait: 0) }
         let kept = head.isGRPC ? trailers : []
         if case .chunked = answerFraming { answerFraming.appendEnd(trailers: kept, to: downstream.takeOutput()) }
         // RFC 9112 §9.6: who announced the end has to bring it about.
@@ -68,7 +79,7 @@ extension Exchange {
     /// The connection ends with the answer, and the answer says so.
     private func closes(_ downstream: any Downstream) -> Bool {
         if downstream.isMultiplexed { return false }
-        return !head.keepAlive || !downstream.isUploadComplete || worker.isDraining
+        return mustClose || !head.keepAlive || !downstream.isUploadComplete || worker.isDraining
     }
 
     /// Answers with an error envelope. The one way in which a request is refused.
@@ -104,7 +115,7 @@ extension Exchange {
         return worker.clock.text
     }
 
-    private func finish(reusable: Bool, trailers: [UInt8] = []) {
+    func finish(reusable: Bool, trailers: [UInt8] = []) {
         progress = .done
         record()
         downstream?.answerComplete(reusable: reusable, trailers: trailers)

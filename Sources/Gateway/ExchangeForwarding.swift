@@ -8,7 +8,7 @@ import Transport
 extension Exchange {
     /// The upstream should not get more of the body for now.
     var isUploadBackedUp: Bool {
-        guard let upstream else { return isWaiting }
+        guard let upstream, !isUpgrading else { return isWaiting || isUpgrading }
         return upstream.pendingCount > Self.uploadLimit
     }
 
@@ -17,7 +17,7 @@ extension Exchange {
         bytesIn &+= range.count
         if isCollecting { return collect(bytes, range) }
         guard progress != .done, let upstream else { return true }
-        if let route, bytesIn > route.maxBody {
+        if let route, bytesIn > route.maxBody, !isTunnel {
             requestFailed(.bodyTooLarge(limit: route.maxBody))
             return false
         }
@@ -30,6 +30,7 @@ extension Exchange {
         if isCollecting { return bodyCollected() }
         guard progress != .done, let upstream, !isRequestComplete else { return }
         isRequestComplete = true
+        if isTunnel { return upstream.endTunnel() }
         if head.framing == .chunked { upstream.appendBodyEnd(trailers: head.isGRPC ? trailers : []) }
         upstream.requestComplete()
     }
@@ -61,6 +62,7 @@ extension Exchange {
             return refuse(.upstreamUnavailable(upstream: upstreamName))
         }
         upstream = connection
+        worker.streams.arm()
         connection.begin(self)
         writeHead(to: connection)
         invitesBody(downstream)
@@ -112,6 +114,11 @@ extension Exchange {
         upstream = nil
         // The answer is known already, only the rest of its body is missing.
         if hasOwnerAnswer { return ownerCheckEnded() }
+        if let stream, stream.isEarly {
+            let isLate = failure == .timeout
+            return stopEarly(
+                stream, isLate ? .upstreamTimeout(upstream: upstreamName) : .upstreamError(upstream: upstreamName))
+        }
         if progress == .streaming {
             refusal = .upstreamError(upstream: upstreamName)
             return giveUp()

@@ -43,6 +43,8 @@ public final class Server: @unchecked Sendable {
     private var drained = 0
     private var isDraining = false
     private let finished = DispatchSemaphore(value: 0)
+    /// Clients have so long to take the last word of what a drain cut.
+    private static let lastWordTime = DispatchTimeInterval.seconds(1)
 
     /// A server for `configuration`. `loader` reads it anew on SIGHUP; `store` holds users, sessions and API keys.
     public init(
@@ -277,6 +279,9 @@ public final class Server: @unchecked Sendable {
     /// Ends what outlived the drain.
     private func cut() {
         for worker in workers { worker.shard.post { worker.cut() } }
+        control.asyncAfter(deadline: .now() + Self.lastWordTime) { [workers] in
+            for worker in workers { worker.shard.post { worker.kill() } }
+        }
     }
 
     private func workerDrained() {

@@ -1,5 +1,14 @@
 /// Compares bytes with literals.
 enum TextMatch {
+    /// Whether `text`, in lower case, is somewhere among the bytes, in any case.
+    static func containsIgnoringCase(_ bytes: Span<UInt8>, _ range: Range<Int>, _ text: String) -> Bool {
+        let count = text.utf8.count
+        guard range.count >= count else { return false }
+        for start in range.lowerBound...range.upperBound - count
+        where equalsIgnoringCase(bytes, start..<start + count, text) { return true }
+        return false
+    }
+
     /// Whether `bytes` are `path`, with or without one final slash.
     static func isPath(_ bytes: Span<UInt8>, _ path: StaticString) -> Bool {
         let count = path.utf8CodeUnitCount

@@ -43,6 +43,8 @@ final class UpstreamConnection: Channel {
     private(set) var sentCount = 0
     /// A byte of the answer came.
     private(set) var hasAnswered = false
+    private var isTunnel = false
+    private var isTunnelEnded = false
     private lazy var timer = ShardTimer(channel: self)
 
     init(pool: UpstreamPool, server: ServerState, descriptor: Int32, isConnected: Bool, worker: Worker) {
@@ -182,7 +184,10 @@ final class UpstreamConnection: Channel {
 
     /// Sends what the socket takes.
     func flush() {
-        guard let output, phase == .awaiting || phase == .streaming else { return }
+        guard let output, phase == .awaiting || phase == .streaming else {
+            if isTunnelEnded, output == nil, phase == .streaming { socket.shutDownWriting() }
+            return
+        }
         while !output.isEmpty {
             switch socket.write(output.readable) {
             case .bytes(let count):
@@ -207,6 +212,10 @@ final class UpstreamConnection: Channel {
         } else if !isRequestSent && phase == .awaiting {
             // The client's turn: its pace has a bound of its own.
             worker.shard.clear(timer)
+        }
+        if isTunnel {
+            worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
+            if isTunnelEnded { socket.shutDownWriting() }
         }
         if !isRequestSent { exchange?.uploadDrained() }
     }
@@ -255,8 +264,8 @@ final class UpstreamConnection: Channel {
         let length = exchange.answer.length
         let isInterim = exchange.answer.isInterim
         if isInterim {
-            // 101 was not asked for: `Upgrade` does not go on.
-            guard exchange.answer.status != 101, exchange.interimAnswer(buffer.readable) else {
+            if exchange.answer.status == 101 { return openTunnel(buffer, for: exchange) }
+            guard exchange.interimAnswer(buffer.readable) else {
                 fail(.malformed)
                 return false
             }
@@ -279,6 +288,30 @@ final class UpstreamConnection: Channel {
         return true
     }
 
+    /// The server switches protocols: what follows goes through as it is, until one side ends.
+    private func openTunnel(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
+        guard exchange.upgradeAnswered(buffer.readable) else {
+            fail(.malformed)
+            return false
+        }
+        buffer.consume(exchange.answer.length)
+        download = .untilClose
+        phase = .streaming
+        isTunnel = true
+        isRequestSent = false
+        worker.shard.later { [weak self] in
+            guard let self, self.exchange === exchange else { return }
+            exchange.tunnelOpened()
+        }
+        return true
+    }
+
+    /// The client will say nothing more through the tunnel.
+    func endTunnel() {
+        isTunnelEnded = true
+        flush()
+    }
+
     /// The exchange is ready for the answer that was held.
     func releaseAnswer() {
         guard phase == .held, let exchange, let buffer = input else { return }
@@ -293,6 +326,7 @@ final class UpstreamConnection: Channel {
         switch download.next(buffer.readable) {
         case .data(let range, let consumed):
             exchange.answerBody(buffer.readable, range)
+            guard phase == .streaming else { return false }
             buffer.consume(consumed)
         case .needsMore(let consumed):
             buffer.consume(consumed)

@@ -35,6 +35,7 @@ enum UpstreamHead {
         if let principal = exchange.principal { output.append(principal.headerLines) }
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
+        if exchange.isUpgrading { output.append("\r\nConnection: Upgrade\r\nUpgrade: websocket") }
         appendFraming(head.framing, to: output)
     }
 

@@ -41,6 +41,8 @@ final class Worker: @unchecked Sendable {
     /// What admin requests ask of the whole process; on the first shard only.
     var questions: AdminQuestions?
     private var routeNumbers: [Int] = []
+    /// Looks after what is under way.
+    private(set) lazy var streams = StreamWatch(self)
 
     init(
         shard: Shard, serving: Serving, known: StoreContents, identity: IdentityService?, accessLog: AccessLog?,
@@ -229,6 +231,12 @@ final class Worker: @unchecked Sendable {
     /// Ends what is still there: the truncation is visible.
     func cut() {
         for case let connection as ClientChannel in shard.watchedChannels { connection.cut() }
+        if connectionCount == 0 { finishDrain() }
+    }
+
+    /// Ends what did not take its last word.
+    func kill() {
+        for case let connection as ClientChannel in shard.watchedChannels { connection.kill() }
         if connectionCount == 0 { finishDrain() }
     }
 

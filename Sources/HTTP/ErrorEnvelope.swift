@@ -67,6 +67,16 @@ public struct ErrorEnvelope: Sendable {
         return output
     }
 
+    /// The last event of an event stream.
+    public func event(_ refusal: Refusal, requestID: Span<UInt8>) -> [UInt8] {
+        Array("event: error\ndata: ".utf8) + body(refusal, requestID: requestID) + [0x0a, 0x0a]
+    }
+
+    /// The trailer lines by which a gRPC call ends.
+    public func grpcTrailers(_ refusal: Refusal) -> [UInt8] {
+        Array("grpc-status: \(refusal.grpcStatus)\r\ngrpc-message: \(grpcMessage(refusal))\r\n".utf8)
+    }
+
     /// The value of `WWW-Authenticate`, for HTTP/2; nil if the refusal has none.
     public func challenge(_ refusal: Refusal) -> String? {
         switch refusal.challengeKind {
@@ -98,6 +108,7 @@ public struct ErrorEnvelope: Sendable {
             buffer.append(allowed)
             buffer.append("\r\n")
         }
+        if case .webSocketVersion = refusal { buffer.append("Sec-WebSocket-Version: 13\r\n") }
         if let seconds = refusal.retryAfter {
             buffer.append("Retry-After: ")
             buffer.append(decimal: seconds)

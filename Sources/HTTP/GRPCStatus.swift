@@ -1,4 +1,8 @@
 extension Refusal {
+    /// The close code of a WebSocket that ends by it: 1001 (going away, RFC 6455 §7.4.1) while the gateway stops, else one
+    /// of the private range.
+    public var closeCode: UInt16 { self == .draining ? 1001 : 4401 }
+
     /// The `grpc-status` of a refused gRPC call (contract.md "Refusals"; for the statuses that it does not list, the
     /// nearest meaning in gRPC's own list of codes).
     public var grpcStatus: Int {

@@ -25,6 +25,8 @@ public enum Refusal: Error, Equatable, Sendable {
     // 4xx about the request
     case badRequest(field: String?, reason: String, aboutCredential: Bool = false)
     case expectationFailed
+    /// A WebSocket handshake of another version than 13.
+    case webSocketVersion
     case notFound
     /// `allowed` as in `Allow`: "GET, POST".
     case methodNotAllowed(allowed: String)
@@ -59,6 +61,7 @@ extension Refusal {
         case .permissionDenied, .agentMismatch, .credentialNotAccepted, .csrfFailed, .httpsRequired: 403
         case .badRequest: 400
         case .expectationFailed: 417
+        case .webSocketVersion: 426
         case .notFound: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
@@ -92,7 +95,7 @@ extension Refusal {
         case .credentialNotAccepted: "credential_not_accepted"
         case .csrfFailed: "csrf_failed"
         case .httpsRequired: "https_required"
-        case .badRequest, .expectationFailed: "bad_request"
+        case .badRequest, .expectationFailed, .webSocketVersion: "bad_request"
         case .notFound: "not_found"
         case .methodNotAllowed: "method_not_allowed"
         case .requestTimeout: "request_timeout"
@@ -133,6 +136,7 @@ extension Refusal {
         case .httpsRequired: "The credential was sent over plain HTTP and is exposed: replace it, and use https"
         case .badRequest: "The request is malformed"
         case .expectationFailed: "The only supported expectation is 100-continue"
+        case .webSocketVersion: "The only supported version of WebSocket is 13"
         case .notFound: "There is nothing at this address"
         case .methodNotAllowed: "The method is not allowed here"
         case .requestTimeout: "The request did not arrive in time"

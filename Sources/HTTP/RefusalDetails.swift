@@ -42,6 +42,9 @@ extension Refusal {
         case .expectationFailed:
             append("field", "expect", to: &output)
             append("reason", "an expectation other than 100-continue", to: &output)
+        case .webSocketVersion:
+            append("field", "sec-websocket-version", to: &output)
+            append("reason", "a version other than 13", to: &output)
         case .methodNotAllowed(let allowed):
             let methods = allowed.split { $0 == "," || $0 == " " }.map(String.init)
             append("allowed", list: methods, to: &output)

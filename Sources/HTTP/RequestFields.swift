@@ -8,6 +8,7 @@ struct SeenFields: OptionSet, Sendable {
     static let otherExpectation = SeenFields(rawValue: 16)
     static let upgrade = SeenFields(rawValue: 32)
     static let webSocket = SeenFields(rawValue: 64)
+    static let otherUpgrade = SeenFields(rawValue: 128)
 }
 
 /// A field's value as a body's length (RFC 9112 §6.3): digits only, at most 19, within `Int64`. A list of equal values is
@@ -82,7 +83,7 @@ extension RequestHeadParser {
         seen.insert(.upgrade)
         var list = ListElements(value)
         while let protocolName = list.next(bytes) {
-            if ByteScan.equalFolded(bytes, protocolName, "websocket") { seen.insert(.webSocket) }
+            seen.insert(ByteScan.equalFolded(bytes, protocolName, "websocket") ? .webSocket : .otherUpgrade)
         }
     }
 
@@ -119,7 +120,9 @@ extension RequestHeadParser {
             head.expectsContinue = false
         } else if connection.upgrades, seen.contains(.upgrade) {
             head.isUpgrade = true
-            head.upgradesToWebSocket = head.method == .get && seen.contains(.webSocket)
+            // Who offers several is not answered by any of them.
+            head.upgradesToWebSocket =
+                head.method == .get && seen.contains(.webSocket) && !seen.contains(.otherUpgrade)
         }
         connection.nominate(&head.fields, bytes)
     }

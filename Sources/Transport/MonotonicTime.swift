@@ -38,6 +38,9 @@ public struct MonotonicTime: Comparable, Sendable, Hashable {
 }
 
 extension Duration {
+    /// Whole seconds, rounded down.
+    public var wholeSeconds: Int64 { components.seconds }
+
     /// Whole nanoseconds; saturates.
     public var nanoseconds: Int64 {
         let (seconds, attoseconds) = components

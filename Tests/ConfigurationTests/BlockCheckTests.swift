@@ -141,11 +141,11 @@ struct BlockCheckTests {
             ["1:1: error: upstream without 'server'; add 'server 127.0.0.1:9000;'"], why: "nowhere to go"),
         Row(
             "servers",
-            "upstream a {\nserver 127.0.0.1:1 weight=0;\nserver 127.0.0.1:2 wieght=1;\nserver 127.0.0.1:3 h2c;\nserver http://a:80/x;\nserver https://b:443;\nserver 127.0.0.1:4;\nserver 127.0.0.1:4 weight=2;\nserver a b c d;\n}",
+            "upstream a {\nserver 127.0.0.1:1 weight=0;\nserver 127.0.0.1:2 wieght=1;\nserver 127.0.0.1:3 h2c;\nserver http://a:80/x;\nserver https://b:443;\nserver 127.0.0.1:4;\nserver 127.0.0.1:4 weight=2;\nserver a b c d;\ntls on;\n}",
             [
                 "2:20: error: '0' is no weight; write 'weight=1' up to 'weight=1000'",
                 "3:20: error: unknown option 'wieght=1' of server; did you mean 'weight'?",
-                "4:20: error: 'h2c' is not available yet in this version; remove it for now",
+                "4:20: error: 'h2c' is cleartext, and this upstream has 'tls on;'; remove 'h2c': over TLS the server chooses HTTP/2 by ALPN",
                 "5:8: error: 'http://a:80/x' is a URL, not an address; write 'a:80'",
                 "6:8: error: 'https://b:443' is a URL, not an address; write 'b:443' and 'tls on;'",
                 "8:8: error: server '127.0.0.1:4' twice in upstream; remove one; 'weight=2' doubles its share",

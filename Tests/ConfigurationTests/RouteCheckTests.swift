@@ -59,7 +59,7 @@ struct RouteCheckTests {
             "what a later version brings is refused, not ignored",
             """
             route /a/ { accept jwt opaque; upstream agents; rate_limit 10/s; quota 1/d; inject X claim y;
-            cors https://a; accept_query token; stream_keepalive 15s; stream_grace 5m; }
+            cors https://a; }
             introspection x { }
             resource https://a { }
             """,
@@ -69,12 +69,31 @@ struct RouteCheckTests {
                 "1:66: error: 'quota' is not available yet in this version; remove it for now",
                 "1:77: error: 'inject' is not available yet in this version; remove it for now",
                 "2:1: error: 'cors' is not available yet in this version; remove it for now",
-                "2:17: error: 'accept_query' is not available yet in this version; remove it for now",
-                "2:37: error: 'stream_keepalive' is not available yet in this version; remove it for now",
-                "2:59: error: 'stream_grace' is not available yet in this version; remove it for now",
                 "3:1: error: 'introspection' is not available yet in this version; remove it for now",
                 "4:1: error: 'resource' is not available yet in this version; remove it for now",
             ], why: "an ignored limit is worse than none"),
+    ]
+
+    static let streams: [Row] = [
+        Row(
+            "what streams may be told",
+            "route /a/ { accept jwt; upstream agents; stream_keepalive 15s; stream_grace 5m; websocket off; }", [],
+            why: "gateway-conf.md"),
+        Row(
+            "times that make no sense",
+            "route /a/ { accept jwt; upstream agents; stream_keepalive 100ms; stream_grace 5; }",
+            [
+                "1:59: error: '100ms' is out of range; write something from 1s to 1h",
+                "1:79: error: '5' has no unit; write '5s' for seconds; units are ms, s, m, h and d",
+            ], why: "a comment ten times a second, a time without its unit"),
+        Row(
+            "a ticket that nobody gives", "route /a/ { accept jwt; upstream agents; accept_query token; }",
+            [
+                "1:55: error: 'accept_query token' without an 'identity' block, which gives the tickets; add 'identity /api/auth/ { sign HS256 file:data/signing.key; }', or remove this"
+            ], why: "only the gateway's own tickets may stand in a query"),
+        Row(
+            "something else in the query", "route /a/ { accept jwt; upstream agents; accept_query jwt; }",
+            ["1:55: error: unknown value 'jwt'; write 'token'"], why: "a JWT in a query ends in logs"),
     ]
 
     static let credentials: [Row] = [
@@ -187,7 +206,7 @@ struct RouteCheckTests {
             ], why: "what cannot match"),
     ]
 
-    @Test("routes are checked", arguments: structure + reports + credentials + matching)
+    @Test("routes are checked", arguments: structure + reports + streams + credentials + matching)
     func check(row: Row) {
         let workspace = Workspace()
         let found = workspace.findings(row.config + Row.rest)

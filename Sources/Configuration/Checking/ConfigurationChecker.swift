@@ -27,7 +27,7 @@ struct ConfigurationChecker {
         result.admin = blocks("admin").first.flatMap { listeners.admin($0, beside: result.listeners) }
         let routes = RouteChecker(
             context: context, verifiesTokens: mentioned.contains("jwt") || mentioned.contains("identity"),
-            upstreams: blocks("upstream"),
+            issuesTokens: mentioned.contains("identity"), upstreams: blocks("upstream"),
             defaultMaxBody: result.limits.body)
         result.routes = routes.check(directives)
         reportAbsent(mentioned, file, result)

@@ -6,6 +6,8 @@ struct RouteChecker {
     let context: CheckContext
     /// Whether a `jwt` or an `identity` block stands in the file.
     let verifiesTokens: Bool
+    /// Whether an `identity` block stands in the file.
+    let issuesTokens: Bool
     let upstreams: [Directive]
     let defaultMaxBody: Int
 
@@ -80,6 +82,12 @@ struct RouteChecker {
             requirements: requirements, maxBody: maxBody, forwardCredential: forwardCredential, upstream: upstream,
             webSocket: webSocket, position: directive.name.span.place)
         route.revokesSession = revokesSession(arguments("revokes")?[0], accept)
+        route.acceptsTicket = acceptsTicket(arguments("accept_query")?[0], accept)
+        route.streamKeepalive = arguments("stream_keepalive").flatMap {
+            context.duration($0[0], .seconds(1) ... .seconds(3600))
+        }
+        route.streamGrace =
+            arguments("stream_grace").flatMap { context.duration($0[0], .zero ... .seconds(86_400)) } ?? .zero
         return route
     }
 
@@ -154,6 +162,19 @@ struct RouteChecker {
             return 0
         }
         return context.upstream(word, among: upstreams) ?? 0
+    }
+
+    private func acceptsTicket(_ word: Word?, _ accept: CredentialKinds) -> Bool {
+        guard let word, context.choice(word, ["token": true]) == true else { return false }
+        if !issuesTokens {
+            context.error(
+                "'accept_query token' without an 'identity' block, which gives the tickets", at: word,
+                suggestion: "add 'identity /api/auth/ { sign HS256 file:data/signing.key; }', or remove this")
+        } else if !accept.contains(.jwt) {
+            context.error(
+                "'accept_query token' on a route that takes no token", at: word, suggestion: "add 'accept jwt;'")
+        }
+        return true
     }
 
     private func revokesSession(_ word: Word?, _ accept: CredentialKinds) -> Bool {

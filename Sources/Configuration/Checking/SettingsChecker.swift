@@ -38,6 +38,11 @@ struct SettingsChecker {
         case "handshake_timeout": set(&limits.handshakeTimeout, context.duration(word, shortest ... .seconds(600)))
         case "keepalive_timeout": set(&limits.keepaliveTimeout, context.duration(word, shortest ... .seconds(86_400)))
         case "write_timeout": set(&limits.writeTimeout, context.duration(word, shortest ... .seconds(3600)))
+        case "http2_max_streams": set(&limits.http2Streams, context.integer(word, 1...1000))
+        case "http2_window": set(&limits.http2Window, context.size(word, 64 << 10...16 << 20))
+        case "http2_connection_window": set(&limits.http2ConnectionWindow, context.size(word, 64 << 10...64 << 20))
+        case "http2_resets": set(&limits.http2Resets, context.integer(word, 1...1_000_000))
+        case "http2_control_frames": set(&limits.http2ControlFrames, context.integer(word, 10...1_000_000))
         case "body_min_rate":
             set(&limits.bodyRate, context.size(word, 1...1 << 30))
             set(&limits.bodyRateWindow, context.duration(directive.arguments[1], .seconds(1) ... .seconds(3600)))

@@ -45,6 +45,7 @@ struct UpstreamChecker {
             }
         }
         result.tls = tls(directives)
+        if result.tls != nil { refuseCleartext(directives) }
         if !context.attempts("server", in: block, .upstream) {
             context.error("upstream without 'server'", at: block.name, suggestion: "add 'server 127.0.0.1:9000;'")
         }
@@ -67,12 +68,11 @@ struct UpstreamChecker {
 
     private func server(_ words: [Word]) -> UpstreamServer? {
         var weight = 1
+        var isHTTP2 = false
         var isGood = true
         for word in words.dropFirst() {
             if word.text == "h2c" {
-                context.error(
-                    "'h2c' is not available yet in this version", at: word, suggestion: "remove it for now")
-                isGood = false
+                isHTTP2 = true
             } else if word.text.hasPrefix("weight=") {
                 let digits = String(word.text.dropFirst(7))
                 guard let value = Int(digits), (1...1000).contains(value) else {
@@ -88,16 +88,26 @@ struct UpstreamChecker {
                     "unknown option '\(word.text.clipped)' of server", at: word,
                     suggestion: Spelling.suggestion(
                         for: word.text.prefix { $0 != "=" }.description, among: ["weight", "h2c"])
-                        ?? "there is 'weight=N'")
+                        ?? "there are 'weight=N' and 'h2c'")
                 isGood = false
             }
         }
         do throws(AddressText.Problem) {
             let endpoint = try AddressText.endpoint(words[0])
-            return isGood ? UpstreamServer(endpoint: endpoint, weight: weight, text: words[0].text) : nil
+            return isGood ? UpstreamServer(endpoint: endpoint, weight: weight, h2c: isHTTP2, text: words[0].text) : nil
         } catch {
             context.error(error.message, at: words[0], suggestion: error.suggestion)
             return nil
+        }
+    }
+
+    /// Over TLS, HTTP/2 is agreed on in the handshake.
+    private func refuseCleartext(_ directives: [Directive]) {
+        for directive in directives where directive.name.text == "server" {
+            guard let word = directive.arguments.dropFirst().first(where: { $0.text == "h2c" }) else { continue }
+            context.error(
+                "'h2c' is cleartext, and this upstream has 'tls on;'", at: word,
+                suggestion: "remove 'h2c': over TLS the server chooses HTTP/2 by ALPN")
         }
     }
 

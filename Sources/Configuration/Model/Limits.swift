@@ -24,6 +24,16 @@ public struct Limits: Sendable, Hashable {
     public var keepaliveTimeout: Duration = .seconds(75)
     /// How long a client may take nothing of what is written to it (`write_timeout`).
     public var writeTimeout: Duration = .seconds(30)
+    /// Streams that a client may have open on one HTTP/2 connection (`http2_max_streams`).
+    public var http2Streams = 128
+    /// Bytes of one stream's upload that may be on their way (`http2_window`).
+    public var http2Window = 256 * 1024
+    /// Bytes of all uploads of a connection that may be on their way (`http2_connection_window`).
+    public var http2ConnectionWindow = 1024 * 1024
+    /// Streams that a client may reset, or make us reset, in ten seconds on one connection (`http2_resets`).
+    public var http2Resets = 100
+    /// Frames without data or effect that it may send in the same time (`http2_control_frames`).
+    public var http2ControlFrames = 2000
     /// Clients' connections at a time in all shards (`max_connections`); nil: what the descriptor limit allows.
     public var connections: Int?
 

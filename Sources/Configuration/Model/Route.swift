@@ -26,6 +26,12 @@ public struct Route: Sendable {
     public var revokesSession = false
     /// Whether WebSocket handshakes pass (`websocket`).
     public var webSocket: Bool
+    /// A one-time ticket may stand in the query for a token (`accept_query token`).
+    public var acceptsTicket = false
+    /// How long an event stream may be silent before a comment is sent (`stream_keepalive`); nil: for ever.
+    public var streamKeepalive: Duration?
+    /// How long what runs may outlive its token's `exp` (`stream_grace`); a revocation never.
+    public var streamGrace: Duration = .zero
     /// Where the file declares it.
     public var position: SourcePlace
 

@@ -14,7 +14,7 @@ public struct UpstreamServer: Sendable, Hashable {
     public var endpoint: Endpoint
     /// Its share beside its equals, from 1 to 1000.
     public var weight: Int
-    /// Whether it speaks cleartext HTTP/2. Always false in this version.
+    /// Whether it speaks cleartext HTTP/2.
     public var h2c: Bool
     /// As the file writes it, for logs and metrics.
     public var text: String

@@ -4,8 +4,10 @@ import Transport
 class ClientChannel: Channel {
     /// Ends when idle, else with what is under way.
     func drain() {}
-    /// Ends now; a truncated answer is seen to be truncated.
+    /// Ends what is under way, with a last word where that can be read.
     func cut() {}
+    /// Ends at once.
+    func kill() {}
     /// Calls `body` with each request that is under way. Ending them meanwhile is allowed.
     func forEachExchange(_ body: (Exchange) -> Void) {}
 }

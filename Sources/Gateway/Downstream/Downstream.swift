@@ -30,6 +30,8 @@ protocol Downstream: AnyObject {
     func flush()
     /// The answer is complete. `reusable` tells that the client knows where it ended.
     func answerComplete(reusable: Bool, trailers: [UInt8])
+    /// From now on bytes go both ways as they are.
+    func beginTunnel()
     /// Ends so that the client sees that the answer is not complete.
     func abort()
 }

@@ -215,8 +215,13 @@ final class DownstreamConnection: ClientChannel, Downstream {
 
     override func forEachExchange(_ body: (Exchange) -> Void) { if let exchange { body(exchange) } }
 
-    /// Ends now.
     override func cut() {
+        guard phase != .closed, phase != .lingering else { return }
+        guard let exchange, exchange.started.nanoseconds > 0 else { return kill() }
+        exchange.end(with: .draining, wait: 0)
+    }
+
+    override func kill() {
         guard phase != .closed else { return }
         exchange?.downstreamGone()
         abort()
@@ -224,7 +229,7 @@ final class DownstreamConnection: ClientChannel, Downstream {
 
     override func timerFired(_ timer: ShardTimer) {
         // A client that takes nothing has to see that something is missing.
-        if timer === writeTimer { return cut() }
+        if timer === writeTimer { return kill() }
         switch phase {
         case .proxyHeader, .handshake, .lingering: close()
         case .head:

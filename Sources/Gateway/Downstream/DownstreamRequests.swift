@@ -119,6 +119,15 @@ extension DownstreamConnection {
         return true
     }
 
+    /// What comes from now on is the other protocol's.
+    func beginTunnel() {
+        guard phase == .answering else { return }
+        phase = .body
+        upload = .untilClose
+        resumeReading()
+        process()
+    }
+
     /// The upstream takes more of the upload.
     func resumeUpload() {
         guard phase == .body, !interest.contains(.readable) else { return }

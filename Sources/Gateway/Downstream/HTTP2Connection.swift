@@ -23,6 +23,8 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     private var output: ByteBuffer?
     private(set) var isClosed = false
     private var isEnding = false
+    /// It ends as soon as everything is sent.
+    private var isCut = false
     /// Everything is said; what still comes is dropped, so that the client can read it.
     private var isLingering = false
     private var lingered = 0
@@ -147,7 +149,9 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
             worker.shard.setInterest(interest.subtracting(.writable), of: self)
             worker.shard.clear(writeTimer)
         }
-        if isEnding || !(session.wantsToReceive || session.wantsToSend) { return linger() }
+        if isEnding || isCut && waitingStreams == 0 || !(session.wantsToReceive || session.wantsToSend) {
+            return linger()
+        }
         if waitingStreams > 0, !stallTimer.isSet {
             worker.shard.set(stallTimer, after: limits.writeTimeout.nanoseconds)
         }
@@ -223,12 +227,14 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     }
 
     override func cut() {
-        guard !isClosed else { return }
-        for case let stream as HTTP2Stream in session.owners { stream.cut() }
-        session.end(with: .noError)
+        guard !isClosed, !isLingering else { return }
+        for case let stream as HTTP2Stream in session.owners { stream.exchange?.end(with: .draining, wait: 0) }
+        session.goAway(.noError)
+        isCut = true
         flush()
-        close()
     }
+
+    override func kill() { close() }
 
     override func forEachExchange(_ body: (Exchange) -> Void) {
         for case let stream as HTTP2Stream in session.owners { if let exchange = stream.exchange { body(exchange) } }
@@ -312,5 +318,11 @@ extension HTTP2Settings {
     init(_ limits: Limits) {
         self.init()
         headerList = limits.head
+        maxStreams = limits.http2Streams
+        window = limits.http2Window
+        connectionWindow = limits.http2ConnectionWindow
+        resets = limits.http2Resets
+        controlFrames = limits.http2ControlFrames
+        offersConnectProtocol = true
     }
 }

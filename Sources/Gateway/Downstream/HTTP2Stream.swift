@@ -55,7 +55,8 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
         hasEnded = isEnd
         if !isEnd { connection.uploadingStreams += 1 }
         let text = worker.shard.buffers.take()
-        block.appendRequest(webSocketKey: [], to: text)
+        block.appendRequest(
+            webSocketKey: block.protocolName.isEmpty ? [] : WebSocketHandshake.freshKey(), to: text)
         if block.fault == .tooLarge {
             exchange.keepPrefix(of: text)
             return exchange.refuse(.headersTooLarge(limit: exchange.serving.headLimits.head))
@@ -249,6 +250,8 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
 
     // MARK: Ends
 
+    func beginTunnel() { resumeUpload() }
+
     func abort() {
         releaseExchange()
         guard !isClosed else { return }
@@ -257,13 +260,6 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
         connection.flush()
         connection.session.reset(id, .internalError)
         connection.scheduleFlush()
-    }
-
-    /// The connection is being cut.
-    func cut() {
-        exchange?.downstreamGone()
-        guard !isClosed else { return }
-        connection.session.reset(id, .cancel)
     }
 
     func endIfStalled(_ limit: Int64, now: MonotonicTime) {

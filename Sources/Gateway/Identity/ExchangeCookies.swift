@@ -53,7 +53,7 @@ extension Exchange {
             let token = cookieToken
             switch worker.authenticator.authenticate(token: token.span, now: worker.clock.update()) {
             case .principal(let principal):
-                self.principal = principal
+                admitted(principal)
                 proceed()
             case .refused(let refusal): refuseAfterWaiting(refusal)
             }

@@ -87,6 +87,25 @@ public final class Authenticator {
         return result(examine(token, now: now))
     }
 
+    /// Why a credential that a request came with, at `started`, no longer holds for what still runs under it; nil when it
+    /// does. A token counts until its `exp` without leeway, unless it came within that, and for `grace` longer. Times are
+    /// in seconds, moments since 1970.
+    public func refusal(forRunning principal: Principal, since started: Int64, now: Int64, grace: Int64) -> Refusal? {
+        if let refusal = revocations.refusal(for: principal) { return refusal }
+        if let digest = principal.digest {
+            guard let place = keys.place(of: digest) else { return .apiKeyRevoked(at: nil) }
+            switch keys.standing(at: place, now: now) {
+            case .active: return nil
+            case .expired(let time): return .apiKeyExpired(at: time)
+            case .revoked(let time): return .apiKeyRevoked(at: time)
+            }
+        }
+        let end = principal.expiresAt
+        let leeway = started >= end ? principal.claims.map { leeways[$0.issuerIndex] } ?? 0 : 0
+        guard now >= end, now - end >= leeway + grace else { return nil }
+        return .tokenExpired(at: end)
+    }
+
     @inline(__always)
     private func result(_ examination: Examination) -> AuthenticationResult {
         switch examination {

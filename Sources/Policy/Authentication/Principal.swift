@@ -30,6 +30,8 @@ public final class Principal: Sendable {
     public let claims: VerifiedClaims?
     /// What the upstream is told, ready to be copied into its request's head: whole field lines with their CRLF.
     public let headerLines: [UInt8]
+    /// SHA-256 of an API key, by which its standing is asked again; nil for a JWT.
+    let digest: Digest256?
     /// The agent's id as bytes, for comparison with the path; empty for a JWT.
     let agentBytes: [UInt8]
 
@@ -43,6 +45,7 @@ public final class Principal: Sendable {
         tokenID = claims.tokenID
         self.claims = claims
         headerLines = Array("X-User-Id: \(claims.userID)\r\n".utf8)
+        digest = nil
         agentBytes = []
     }
 
@@ -55,6 +58,7 @@ public final class Principal: Sendable {
         sessionID = nil
         tokenID = nil
         claims = nil
+        digest = record.digest
         headerLines = Array(
             "X-User-Id: \(record.ownerID)\r\nX-Agent-Id: \(record.agentID)\r\nX-Api-Key-Id: \(record.id)\r\n".utf8)
         agentBytes = Array(record.agentID.utf8)

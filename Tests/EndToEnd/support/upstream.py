@@ -95,6 +95,8 @@ class Connection:
         """Whether the gateway ends this connection in time."""
         end = time.monotonic() + within * PATIENCE
         while (left := end - time.monotonic()) > 0:
+            if self.raw.fileno() < 0:
+                return True  # its thread has noticed already
             if select.select([self.raw], [], [], left)[0]:
                 try:
                     if not self.socket.recv(65536):

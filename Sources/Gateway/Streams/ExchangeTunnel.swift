@@ -1,0 +1,46 @@
+import Configuration
+import HTTP
+import Observability
+import Policy
+import Transport
+
+/// WebSocket: the handshake goes through like any request; after a 101 that answers it, bytes go both ways as they are
+/// (RFC 6455 §4; over HTTP/2, RFC 8441).
+extension Exchange {
+    /// Whether this is a handshake that the route lets pass; refused when it is a bad one.
+    func handshake(_ route: Route) -> Refusal? {
+        guard head.upgradesToWebSocket, route.webSocket, let headBuffer else { return nil }
+        if let refusal = WebSocketHandshake.refusal(head, headBuffer.readable) { return refusal }
+        isUpgrading = true
+        return nil
+    }
+
+    /// The upstream switches protocols; false when nobody asked for that, or not for this.
+    func upgradeAnswered(_ bytes: Span<UInt8>) -> Bool {
+        guard isUpgrading, progress == .none, stage == .request, let downstream, let headBuffer,
+            WebSocketHandshake.isAnswered(answer, bytes, request: head, headBuffer.readable)
+        else { return false }
+        isUpgrading = false
+        answered = worker.shard.now
+        progress = .streaming
+        status = downstream.isMultiplexed ? 200 : 101
+        hasAnnouncedClose = true
+        isStream = true
+        worker.metrics.streamOpened()
+        stream = StreamState(.tunnel(WebSocketFrames()), now: worker.shard.now)
+        answerFraming = .identity
+        isRequestComplete = false
+        AnswerHead.appendUpgrade(self, bytes: bytes, isMultiplexed: downstream.isMultiplexed, to: downstream.takeHead())
+        downstream.sendHead(.streamed)
+        return true
+    }
+
+    /// The tunnel stands: what the client says goes through it.
+    func tunnelOpened() {
+        downstream?.beginTunnel()
+        flushUpload()
+    }
+
+    /// Bytes go through as they are.
+    var isTunnel: Bool { if case .tunnel = stream?.kind { true } else { false } }
+}
