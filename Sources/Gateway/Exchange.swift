@@ -59,6 +59,8 @@ final class Exchange {
     var ownerBodyCount = 0
     /// The token that came in a cookie, or was renewed; empty where it came in `Authorization` or there is none.
     var cookieToken: [UInt8] = []
+    /// The ticket among the query's parameters.
+    var ticketParameter: ByteRange?
     /// The body of a request that the gateway serves itself.
     var collected: [UInt8] = []
     var isCollecting = false
@@ -149,6 +151,7 @@ final class Exchange {
         stream = nil
         isUpgrading = false
         mustClose = false
+        ticketParameter = nil
         hasRetried = false
         triedServers = 0
         bytesIn = 0
@@ -203,7 +206,7 @@ final class Exchange {
         case refuse(Refusal)
         /// The gateway is what it asks.
         case serve
-        /// Its credential is being renewed; `renewed` goes on.
+        /// Its credential is looked for elsewhere: `renewed` or `ticketSpent` goes on.
         case wait
     }
 
@@ -245,7 +248,11 @@ final class Exchange {
         case .methodNotAllowed(let allowed): return .refuse(.methodNotAllowed(allowed: allowed))
         case .found: routeIndex = match.routeIndex
         }
-        return serving.configuration.routes[routeIndex].isPublic ? admit() : authenticate(bytes)
+        let route = serving.configuration.routes[routeIndex]
+        guard findTicket(route, bytes) else {
+            return .refuse(.badRequest(field: "token", reason: "sent more than once"))
+        }
+        return route.isPublic ? admit() : authenticate(bytes)
     }
 
     private func authenticate(_ bytes: Span<UInt8>) -> Decision {
@@ -253,6 +260,8 @@ final class Exchange {
         if let credential = head.authorization {
             result = worker.authenticator.authenticate(
                 authorization: bytes.extracting(credential.range), now: worker.clock.update())
+        } else if let ticketParameter {
+            return spendTicket(ticketParameter, bytes)
         } else if let settings = serving.cookies {
             result = authenticateByCookie(bytes, settings)
             if isWaiting { return .wait }

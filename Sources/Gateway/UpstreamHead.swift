@@ -56,11 +56,25 @@ enum UpstreamHead {
         output.append(bytes, head.methodRange.range)
         output.append(" ")
         output.append(exchange.path)
-        if let query = head.query {
-            output.append("?")
-            output.append(bytes, query.range)
-        }
+        if let query = head.query { appendQuery(query, without: exchange.ticketParameter, bytes, to: output) }
         output.append(" HTTP/1.1\r\n")
+    }
+
+    /// The query byte for byte; a ticket is not for the upstream, and leaves no trace.
+    private static func appendQuery(
+        _ query: ByteRange, without ticket: ByteRange?, _ bytes: Span<UInt8>, to output: ByteBuffer
+    ) {
+        guard let ticket else {
+            output.append("?")
+            return output.append(bytes, query.range)
+        }
+        let before = Int(query.start)..<Int(ticket.start)
+        let after = min(ticket.end + 1, query.end)..<query.end
+        if before.isEmpty && after.isEmpty { return }
+        output.append("?")
+        // One of the two `&` around the ticket goes with it.
+        output.append(bytes, ticket.end < query.end ? before : before.lowerBound..<before.upperBound - 1)
+        output.append(bytes, after)
     }
 
     /// The credential of a request of the gateway's own, as the user sent it.

@@ -62,7 +62,7 @@ extension Exchange {
         }
     }
 
-    private func refuseAfterWaiting(_ refusal: Refusal) {
+    func refuseAfterWaiting(_ refusal: Refusal) {
         isWaiting = false
         answerLines = []
         clearCookies(after: refusal)

@@ -74,6 +74,7 @@ extension Exchange {
         case .logout:
             guard let principal, let mint = serving.mint else { return refuse(.credentialsMissing) }
             identity.revoke(principal, accessTTL: mint.settings.accessTTL, reply: later { $0.replied($1) })
+        case .ticket: giveTicket(identity)
         case .keys, .key, .rotation: checkOwner()
         case .jwks, .console, nil: refuse(.notFound)
         }

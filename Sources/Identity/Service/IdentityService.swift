@@ -61,6 +61,8 @@ public final class IdentityService: Sendable {
     let logins = AttemptThrottle(perAccount: 10, perAddress: 300)
     let refreshes = AttemptThrottle(perAccount: 10, perAddress: .max)
     let successors = SuccessorCache()
+    /// One-time tickets.
+    public let tickets = TicketTable()
     private let uses: KeyUseWriter
     private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
     private let isStoreFailing = Atomic(false)

@@ -1,7 +1,7 @@
 import JOSE
 
 /// The credential in an `Authorization` value, by its form alone, before any verification.
-enum BearerToken {
+public enum BearerToken {
     /// What a credential looks like.
     enum Form: Equatable {
         /// Three base64url segments, the first one JSON with `alg`.
@@ -16,7 +16,7 @@ enum BearerToken {
     /// another scheme, or nothing behind it. The scheme is matched in any case (RFC 9110 §11.1), and one or more spaces
     /// follow it.
     @inline(__always)
-    static func range(in value: Span<UInt8>) -> Range<Int>? {
+    public static func range(in value: Span<UInt8>) -> Range<Int>? {
         let space = UInt8(ascii: " ")
         // Scheme, space and at least one byte make eight. With bit 5 set only a letter in either case is that letter.
         let bearer: UInt64 = 0x7265_7261_6562

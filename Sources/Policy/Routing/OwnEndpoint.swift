@@ -13,6 +13,8 @@ public enum OwnEndpoint: Sendable, Equatable {
     case refresh
     /// `POST <identity>logout/`
     case logout
+    /// `POST <identity>ticket/`
+    case ticket
     /// `GET` and `POST <api_keys>`
     case keys(agent: Range<Int>)
     /// `DELETE <api_keys>{key_id}/`
@@ -29,7 +31,7 @@ extension OwnEndpoint {
     /// What `Allow` says.
     public var allowedMethods: String {
         switch self {
-        case .login, .refresh, .logout, .rotation: "POST"
+        case .login, .refresh, .logout, .ticket, .rotation: "POST"
         case .keys: "GET, HEAD, POST"
         case .key: "DELETE"
         case .jwks, .console: "GET, HEAD"
@@ -39,7 +41,7 @@ extension OwnEndpoint {
     /// Whether it takes the method.
     public func takes(_ method: HTTP.Method) -> Bool {
         switch self {
-        case .login, .refresh, .logout, .rotation: method == .post
+        case .login, .refresh, .logout, .ticket, .rotation: method == .post
         case .keys: method == .get || method == .head || method == .post
         case .key: method == .delete
         case .jwks, .console: method == .get || method == .head
@@ -50,7 +52,7 @@ extension OwnEndpoint {
     public var isPublic: Bool {
         switch self {
         case .login, .refresh, .jwks, .console: true
-        case .logout, .keys, .key, .rotation: false
+        case .logout, .ticket, .keys, .key, .rotation: false
         }
     }
 
@@ -60,6 +62,7 @@ extension OwnEndpoint {
         case .login: "login"
         case .refresh: "token refresh"
         case .logout: "logout"
+        case .ticket: "one-time ticket"
         case .keys, .key, .rotation: "API keys of an agent"
         case .jwks: "public keys"
         case .console: "keys page"

@@ -7,7 +7,7 @@ internal import JOSE
 /// taken from the routes.
 public struct OwnEndpoints: Sendable {
     private enum Kind {
-        case login, refresh, logout, keys, key, rotation, jwks
+        case login, refresh, logout, ticket, keys, key, rotation, jwks
         case console(OwnEndpoint.ConsoleAsset)
     }
 
@@ -40,6 +40,7 @@ public struct OwnEndpoints: Sendable {
             add(.login, identity.prefix, .literal("login"))
             add(.refresh, identity.prefix, .literal("token"), .literal("refresh"))
             add(.logout, identity.prefix, .literal("logout"))
+            add(.ticket, identity.prefix, .literal("ticket"))
             if identity.signing.contains(where: { $0.publicJWK != nil }) {
                 let segments = [PathPattern.Segment.literal(".well-known"), .literal("jwks.json")]
                 templates.append(Template(.jwks, segments))
@@ -101,6 +102,7 @@ public struct OwnEndpoints: Sendable {
         case .login: .login
         case .refresh: .refresh
         case .logout: .logout
+        case .ticket: .ticket
         case .keys: .keys(agent: places.agent)
         case .key: .key(agent: places.agent, id: places.id)
         case .rotation: .rotation(agent: places.agent, id: places.id)
