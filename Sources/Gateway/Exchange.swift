@@ -32,7 +32,7 @@ final class Exchange {
     /// The configuration that the request began with.
     private(set) var serving: Serving
     var downstream: (any Downstream)?
-    var upstream: UpstreamConnection?
+    var upstream: (any UpstreamLink)?
 
     // The request.
     var parser: RequestHeadParser
@@ -64,6 +64,9 @@ final class Exchange {
     /// The body of a request that the gateway serves itself.
     var collected: [UInt8] = []
     var isCollecting = false
+
+    /// What was read of a gRPC call's messages.
+    var messages = GRPCMessages()
 
     // The answer.
     /// Further complete header lines of whatever answer there will be.
@@ -151,6 +154,7 @@ final class Exchange {
         stream = nil
         isUpgrading = false
         mustClose = false
+        messages = GRPCMessages()
         ticketParameter = nil
         hasRetried = false
         triedServers = 0
@@ -294,7 +298,7 @@ final class Exchange {
             return .refuse(refusal)
         }
         if let refusal = handshake(route) { return .refuse(refusal) }
-        if case .length(let count) = head.framing, count > UInt64(route.maxBody) {
+        if case .length(let count) = head.framing, count > UInt64(route.maxBody), !head.isGRPC {
             return .refuse(.bodyTooLarge(limit: route.maxBody))
         }
         if let principal, principal.kind == .apiKey { worker.note(useOf: principal) }

@@ -17,12 +17,18 @@ extension Exchange {
         bytesIn &+= range.count
         if isCollecting { return collect(bytes, range) }
         guard progress != .done, let upstream else { return true }
-        if let route, bytesIn > route.maxBody, !isTunnel {
+        if let route, isTooLarge(bytes, range, limit: route.maxBody) {
             requestFailed(.bodyTooLarge(limit: route.maxBody))
             return false
         }
         upstream.appendBody(bytes, range, isChunked: head.framing == .chunked)
         return true
+    }
+
+    /// A tunnel has no size, and of a gRPC call each message counts by itself.
+    private func isTooLarge(_ bytes: Span<UInt8>, _ range: Range<Int>, limit: Int) -> Bool {
+        if head.isGRPC { return !messages.advance(bytes, range, limit: limit) }
+        return bytesIn > limit && !isTunnel
     }
 
     /// The whole request is here. Trailers go on for gRPC alone.
@@ -75,13 +81,13 @@ extension Exchange {
         downstream.sendHead(.interim)
     }
 
-    func writeHead(to connection: UpstreamConnection) {
+    func writeHead(to link: any UpstreamLink) {
         guard let headBuffer, let downstream else { return }
         if stage == .ownerCheck {
             return OwnerCheckHead.append(
-                self, bytes: headBuffer.readable, from: downstream.client, to: connection.takeOutput())
+                self, bytes: headBuffer.readable, from: downstream.client, to: link.takeHead())
         }
-        UpstreamHead.append(self, bytes: headBuffer.readable, from: downstream.client, to: connection.takeOutput())
+        UpstreamHead.append(self, bytes: headBuffer.readable, from: downstream.client, to: link.takeHead())
     }
 
     /// The value that a hashing upstream is chosen by.
@@ -126,7 +132,7 @@ extension Exchange {
         if retries(after: failure, on: failed) { return }
         if stage == .ownerCheck { return ownerCheckFailed() }
         switch failure {
-        case .connect: refuse(.upstreamUnavailable(upstream: upstreamName))
+        case .connect, .refused: refuse(.upstreamUnavailable(upstream: upstreamName))
         case .timeout: refuse(.upstreamTimeout(upstream: upstreamName))
         case .broken, .malformed: refuse(.upstreamError(upstream: upstreamName))
         }
@@ -134,12 +140,18 @@ extension Exchange {
 
     /// A request that no server has seen goes to another one; one that a kept connection may have swallowed is sent
     /// once more when that does no harm (RFC 9110 §9.2.2).
-    private func retries(after failure: UpstreamFailure, on failed: UpstreamConnection) -> Bool {
+    /// A request that servers give back unseen is sent anew so often at most.
+    private static let refusalsAtMost = 3
+
+    private func retries(after failure: UpstreamFailure, on failed: any UpstreamLink) -> Bool {
         let pool = failed.pool
         switch failure {
         case .connect:
             triedServers += 1
             guard triedServers < pool.attempts else { return false }
+        case .refused:
+            triedServers += 1
+            guard triedServers <= Self.refusalsAtMost, failed.sentCount == 0 || isRepeatable else { return false }
         case .broken:
             guard failed.wasReused, !hasRetried, !failed.hasAnswered,
                 failed.sentCount == 0 || isRepeatable
@@ -150,10 +162,12 @@ extension Exchange {
         guard let connection = pool.lease(for: self, excluding: failed.server, fresh: true) else { return false }
         upstream = connection
         connection.begin(self)
-        if failed.sentCount == 0, let unsent = failed.takeUnsent() {
-            connection.adopt(unsent)
-        } else {
+        if failed.sentCount > 0 {
             writeHead(to: connection)
+        } else if !connection.adopt(failed.takeUnsent(), of: self) {
+            connection.cancel()
+            upstream = nil
+            return false
         }
         if isRequestComplete { connection.requestComplete() }
         connection.flush()
@@ -165,16 +179,4 @@ extension Exchange {
         self.upstream = nil
         upstream.cancel()
     }
-}
-
-/// Why a lent connection could not bring an answer.
-enum UpstreamFailure {
-    /// No connection was made.
-    case connect
-    /// It broke.
-    case broken
-    /// What came is no HTTP.
-    case malformed
-    /// Nothing came in time.
-    case timeout
 }

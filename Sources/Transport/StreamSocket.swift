@@ -22,8 +22,9 @@ public final class StreamSocket {
     }
 
     /// Puts a TLS client on top; false when the name cannot be checked.
-    public func startTLS(client context: TLSClientContext, serverName: String) -> Bool {
-        tls = TLSSession(client: context, descriptor: descriptor, serverName: serverName)
+    public func startTLS(client context: TLSClientContext, serverName: String, offersHTTP2: Bool = false) -> Bool {
+        tls = TLSSession(
+            client: context, descriptor: descriptor, serverName: serverName, offersHTTP2: offersHTTP2)
         return tls != nil
     }
 

@@ -48,7 +48,8 @@ public final class TLSSession {
     }
 
     /// The client's side of a connection on `descriptor`; the peer's certificate has to be for `serverName`.
-    public init?(client context: TLSClientContext, descriptor: Int32, serverName: String) {
+    /// `offersHTTP2` lets it choose that (ALPN).
+    public init?(client context: TLSClientContext, descriptor: Int32, serverName: String, offersHTTP2: Bool = false) {
         guard let ssl = unsafe SSL_new(context.context) else { return nil }
         unsafe self.ssl = unsafe ssl
         owner = context
@@ -60,6 +61,10 @@ public final class TLSSession {
         } else {
             guard unsafe SSL_set1_host(ssl, serverName) == 1, unsafe copenssl_set_server_name(ssl, serverName) == 1
             else { return nil }
+        }
+        if offersHTTP2 {
+            let offer: [UInt8] = [2] + Array("h2".utf8) + [8] + Array("http/1.1".utf8)
+            unsafe SSL_set_alpn_protos(ssl, offer, UInt32(offer.count))
         }
         unsafe SSL_set_connect_state(ssl)
     }

@@ -75,6 +75,24 @@ import Testing
         #expect(frames.hasClosed)
     }
 
+    @Test("messages of a gRPC call are bounded one by one", arguments: [1, 3, 7, 1000])
+    func messages(piece: Int) {
+        func message(_ length: Int) -> [UInt8] {
+            [0, 0, 0, UInt8(length >> 8), UInt8(length & 255)] + [UInt8](repeating: 9, count: length)
+        }
+        func isWithin(_ bytes: [UInt8]) -> Bool {
+            var messages = GRPCMessages()
+            return stride(from: 0, to: bytes.count, by: piece).allSatisfy {
+                messages.advance(bytes.span, $0..<min($0 + piece, bytes.count), limit: 300)
+            }
+        }
+        #expect(isWithin(message(300) + message(0) + message(1) + message(300)))
+        #expect(!isWithin(message(300) + message(301)))
+        #expect(!isWithin([0, 255, 255, 255, 255]))
+        #expect(isWithin([UInt8]("hello".utf8)), "no frame of gRPC: as a whole")
+        #expect(!isWithin([UInt8](repeating: 0x68, count: 301)))
+    }
+
     @Test("a close frame says why, RFC 6455 §5.5.1")
     func close() {
         #expect(

@@ -136,8 +136,7 @@ enum HTTP2Callbacks {
         switch unsafe UInt32(frame.pointee.hd.type) {
         case NGHTTP2_HEADERS.rawValue:
             session.headersReceived(
-                stream, isRequest: unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST,
-                isTrailers: unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_HEADERS, isEnd: isEnd)
+                stream, isRequest: unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST, isEnd: isEnd)
         case NGHTTP2_DATA.rawValue:
             if isEnd { session.streams[stream]?.receivedEnd(trailers: []) }
         case NGHTTP2_GOAWAY.rawValue:

@@ -3,7 +3,7 @@ import CNghttp2
 /// What frames mean for streams, and what they cost.
 extension HTTP2Session {
     /// A header block has come in whole.
-    func headersReceived(_ stream: Int32, isRequest: Bool, isTrailers: Bool, isEnd: Bool) {
+    func headersReceived(_ stream: Int32, isRequest: Bool, isEnd: Bool) {
         owner?.headersEnded()
         if isRequest {
             if block.fault == .malformed || block.isTunnelRequest {
@@ -11,7 +11,7 @@ extension HTTP2Session {
                 return reset(stream, .protocolError)
             }
             owner?.requestBegan(stream, isEnd: isEnd)
-        } else if isTrailers && isEnd {
+        } else if !block.hasStatus && isEnd {
             streams[stream]?.receivedEnd(trailers: block.fault == nil ? block.trailers : [])
         } else {
             guard block.fault == nil else { return reset(stream, .protocolError) }

@@ -133,6 +133,9 @@ public struct HeaderBlock {
         text.append("\r\n")
     }
 
+    /// It has a `:status`: it begins an answer, else it is a trailer section.
+    var hasStatus: Bool { !status.isEmpty }
+
     /// Appends the text of a response.
     public func appendResponse(to text: ByteBuffer) {
         text.append("HTTP/1.1 ")

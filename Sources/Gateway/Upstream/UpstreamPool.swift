@@ -1,4 +1,5 @@
 import Configuration
+import HTTP
 import Transport
 
 /// A shard's connections to one upstream: which server a request goes to, and which connections are kept.
@@ -52,12 +53,15 @@ final class UpstreamPool {
     func attach(to worker: Worker) { self.worker = worker }
 
     /// Lends a kept or a new connection; nil when no server can be tried.
-    func lease(for exchange: Exchange, excluding failed: ServerState? = nil, fresh: Bool = false) -> UpstreamConnection?
+    func lease(for exchange: Exchange, excluding failed: ServerState? = nil, fresh: Bool = false) -> (any UpstreamLink)?
     {
         guard let worker, let server = choose(for: exchange, excluding: failed, now: worker.shard.now) else {
             return nil
         }
-        if !fresh, let kept = server.idle.popLast() {
+        // WebSocket goes over HTTP/1.1: few servers know RFC 8441, and who speaks h2c there knows both.
+        let isMultiplexed = server.speaksHTTP2 && !exchange.head.upgradesToWebSocket
+        if isMultiplexed, let connection = server.multiplexed.first(where: \.hasRoom) { return lend(connection) }
+        if !isMultiplexed, !fresh, let kept = server.idle.popLast() {
             idleCount -= 1
             lent(to: server)
             return kept
@@ -67,7 +71,7 @@ final class UpstreamPool {
             return nil
         }
         do throws(SocketError) {
-            return try connect(to: address, of: server, worker)
+            return try connect(to: address, of: server, for: exchange, worker)
         } catch {
             if !error.isOutOfDescriptors { server.failed(worker.shard.now, definition) }
             return nil
@@ -76,8 +80,8 @@ final class UpstreamPool {
 
     /// Begins a connection. When there is no descriptor left, those of kept connections are given up for it.
     private func connect(
-        to address: SocketAddress, of server: ServerState, _ worker: Worker
-    ) throws(SocketError) -> UpstreamConnection {
+        to address: SocketAddress, of server: ServerState, for exchange: Exchange, _ worker: Worker
+    ) throws(SocketError) -> any UpstreamLink {
         let begun: (descriptor: Int32, ready: Bool)
         do throws(SocketError) {
             begun = try Sockets.connect(to: address)
@@ -86,16 +90,42 @@ final class UpstreamPool {
             for pool in worker.pools { pool.closeIdle() }
             begun = try Sockets.connect(to: address)
         }
+        let isUpgrade = exchange.head.upgradesToWebSocket
+        if server.speaksHTTP2, !isUpgrade {
+            let connection = HTTP2Upstream(
+                pool: self, server: server, descriptor: begun.descriptor, isConnected: begun.ready, worker: worker)
+            entered(connection)
+            return lend(connection)
+        }
         lent(to: server)
         return UpstreamConnection(
-            pool: self, server: server, descriptor: begun.descriptor, isConnected: begun.ready, worker: worker)
+            pool: self, server: server, descriptor: begun.descriptor, isConnected: begun.ready,
+            offersHTTP2: !isUpgrade, worker: worker)
     }
 
     private func closeIdle() {
         for server in servers {
             for connection in server.idle { connection.close(reset: false) }
+            for connection in server.multiplexed where connection.session.streamCount == 0 { connection.retire() }
         }
     }
+
+    // MARK: HTTP/2
+
+    /// A stream on a connection that has room.
+    func lend(_ connection: HTTP2Upstream) -> HTTP2UpstreamStream {
+        lent(to: connection.server)
+        return connection.lend()
+    }
+
+    /// A connection takes streams from now on.
+    func entered(_ connection: HTTP2Upstream) { connection.server.multiplexed.append(connection) }
+
+    /// It takes none any more.
+    func left(_ connection: HTTP2Upstream) { connection.server.multiplexed.removeAll { $0 === connection } }
+
+    /// A lent stream came back.
+    func streamEnded(_ server: ServerState) { returned(server) }
 
     private func lent(to server: ServerState) {
         server.activeCount += 1
@@ -170,6 +200,7 @@ final class UpstreamPool {
     func retire() {
         isRetired = true
         closeIdle()
+        for connection in servers.flatMap(\.multiplexed) { connection.retire() }
     }
 
     // MARK: What others find out

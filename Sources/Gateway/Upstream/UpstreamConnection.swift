@@ -7,7 +7,7 @@ import Transport
 ///
 /// Confined to its shard's queue. It is used again only when an answer ended exactly where it should and the request
 /// had been sent whole.
-final class UpstreamConnection: Channel {
+final class UpstreamConnection: Channel, UpstreamLink {
     enum Phase {
         case connecting
         case handshake
@@ -45,12 +45,21 @@ final class UpstreamConnection: Channel {
     private(set) var hasAnswered = false
     private var isTunnel = false
     private var isTunnelEnded = false
+    private var hasConnected = false
+    /// The body while there is no connection: it is framed when it is known what the server speaks.
+    private var early: ByteBuffer?
+    private var earlyTrailers: [UInt8]?
+    private var isEarlyChunked = false
+    private let offersHTTP2: Bool
     private lazy var timer = ShardTimer(channel: self)
 
-    init(pool: UpstreamPool, server: ServerState, descriptor: Int32, isConnected: Bool, worker: Worker) {
+    init(
+        pool: UpstreamPool, server: ServerState, descriptor: Int32, isConnected: Bool, offersHTTP2: Bool, worker: Worker
+    ) {
         self.pool = pool
         self.server = server
         self.worker = worker
+        self.offersHTTP2 = offersHTTP2
         socket = StreamSocket(descriptor: descriptor)
         phase = .connecting
         super.init()
@@ -81,20 +90,52 @@ final class UpstreamConnection: Channel {
         return fresh
     }
 
+    func takeHead() -> ByteBuffer { takeOutput() }
+
     /// Bytes that wait for the server.
     @inline(__always)
-    var pendingCount: Int { output?.readableCount ?? 0 }
+    var pendingCount: Int { (output?.readableCount ?? 0) + (early?.readableCount ?? 0) }
 
     /// Only collects: sending may end the exchange, and with it the buffer that `bytes` lie in.
     func appendBody(_ bytes: Span<UInt8>, _ range: Range<Int>, isChunked: Bool) {
-        if isChunked {
+        if isConnecting {
+            let buffer = early ?? worker.shard.buffers.take()
+            early = buffer
+            isEarlyChunked = isChunked
+            buffer.append(bytes, range)
+        } else if isChunked {
             ChunkedEncoder.append(bytes, range, to: takeOutput())
         } else {
             takeOutput().append(bytes, range)
         }
     }
 
-    func appendBodyEnd(trailers: [UInt8]) { ChunkedEncoder.appendEnd(trailers: trailers, to: takeOutput()) }
+    private var isConnecting: Bool { phase == .connecting || phase == .handshake }
+
+    func appendBodyEnd(trailers: [UInt8]) {
+        if isConnecting {
+            earlyTrailers = trailers
+        } else {
+            ChunkedEncoder.appendEnd(trailers: trailers, to: takeOutput())
+        }
+    }
+
+    /// There is a connection, and it speaks HTTP/1.1.
+    private func frameEarlyBody() {
+        if let early {
+            self.early = nil
+            if isEarlyChunked {
+                ChunkedEncoder.append(early.readable, 0..<early.readableCount, to: takeOutput())
+            } else {
+                takeOutput().append(early.readable)
+            }
+            worker.shard.buffers.give(early)
+        }
+        if let earlyTrailers {
+            self.earlyTrailers = nil
+            ChunkedEncoder.appendEnd(trailers: earlyTrailers, to: takeOutput())
+        }
+    }
 
     /// Nothing more of the request will come.
     func requestComplete() {
@@ -103,12 +144,24 @@ final class UpstreamConnection: Channel {
     }
 
     /// What was not sent, for another connection.
-    func takeUnsent() -> ByteBuffer? {
-        defer { output = nil }
-        return output
+    func takeUnsent() -> UnsentRequest {
+        defer { (output, early, earlyTrailers) = (nil, nil, nil) }
+        guard !hasConnected, let output else { return output.map { .text($0) } ?? .body(nil, trailers: nil) }
+        worker.shard.buffers.give(output)
+        return .body(early, trailers: earlyTrailers)
     }
 
-    func adopt(_ unsent: ByteBuffer) { output = unsent }
+    func adopt(_ unsent: UnsentRequest, of exchange: Exchange) -> Bool {
+        switch unsent {
+        case .text(let text): output = text
+        case .body(let body, let trailers):
+            exchange.writeHead(to: self)
+            (early, earlyTrailers) = (body, trailers)
+            isEarlyChunked = exchange.head.framing == .chunked
+            if !isConnecting { frameEarlyBody() }
+        }
+        return true
+    }
 
     private func awaitAnswer() {
         worker.shard.set(timer, after: pool.definition.responseTimeout.nanoseconds)
@@ -150,7 +203,8 @@ final class UpstreamConnection: Channel {
     private func finishConnecting() {
         guard socket.takeError() == 0 else { return fail(.connect) }
         guard let context = pool.tls else { return connected() }
-        guard socket.startTLS(client: context, serverName: server.tlsName(pool.definition.tls)) else {
+        let name = server.tlsName(pool.definition.tls)
+        guard socket.startTLS(client: context, serverName: name, offersHTTP2: offersHTTP2) else {
             return fail(.connect)
         }
         phase = .handshake
@@ -160,7 +214,7 @@ final class UpstreamConnection: Channel {
     private func advanceHandshake() {
         guard let tls = socket.tls else { return fail(.connect) }
         switch tls.handshake() {
-        case .complete: connected()
+        case .complete: if tls.isHTTP2 { handOver() } else { connected() }
         case .needsReadable: worker.shard.setInterest(.readable, of: self)
         case .needsWritable: worker.shard.setInterest(.writable, of: self)
         case .failed(let reason):
@@ -170,7 +224,33 @@ final class UpstreamConnection: Channel {
         }
     }
 
+    /// The server has chosen HTTP/2: another channel goes on with the socket, and the exchange gets a stream there.
+    private func handOver() {
+        server.speaksHTTP2 = true
+        worker.shard.remove(timer)
+        phase = .closed
+        let connection = HTTP2Upstream(taking: socket, of: self, worker: worker)
+        pool.entered(connection)
+        pool.streamEnded(server)
+        guard let exchange else { return connection.streamClosed() }
+        self.exchange = nil
+        let isEnded = isRequestSent
+        let stream = pool.lend(connection)
+        exchange.upstream = stream
+        stream.begin(exchange)
+        guard stream.adopt(takeUnsent(), of: exchange) else {
+            exchange.upstream = stream
+            return stream.fail(.broken)
+        }
+        if isEnded { stream.requestComplete() }
+        stream.flush()
+        connection.flush()
+        exchange.uploadDrained()
+    }
+
     private func connected() {
+        hasConnected = true
+        frameEarlyBody()
         worker.shard.setInterest(.readable, of: self)
         guard exchange != nil else {
             phase = .idle
@@ -411,7 +491,7 @@ final class UpstreamConnection: Channel {
         close(reset: true)
         output = unsent
         exchange?.upstreamFailed(failure)
-        output = nil
+        (output, early) = (nil, nil)
     }
 
     private func giveInput() {

@@ -16,6 +16,10 @@ final class ServerState {
     var activeCount = 0
     /// Connections kept for later, the most recent last.
     var idle: [UpstreamConnection] = []
+    /// Connections that take streams.
+    var multiplexed: [HTTP2Upstream] = []
+    /// It is asked over HTTP/2: by configuration, or since it chose that when it was last connected to.
+    var speaksHTTP2: Bool
     private var failuresInRow = 0
     private var ejectionsInRow = 0
     private var ejectedUntil = MonotonicTime(nanoseconds: .min)
@@ -25,6 +29,7 @@ final class ServerState {
 
     init(_ definition: UpstreamServer) {
         self.definition = definition
+        speaksHTTP2 = definition.h2c
         identity = StableHash.of(Array(definition.text.utf8).span)
         if case .address(let address) = definition.endpoint { addresses = [address] }
     }
@@ -59,6 +64,7 @@ final class ServerState {
         nextAddressIndex = 0
         if !isFirst {
             for connection in idle { connection.close(reset: false) }
+            for connection in multiplexed { connection.retire() }
         }
     }
 
