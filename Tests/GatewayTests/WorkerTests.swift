@@ -125,7 +125,9 @@ struct WorkerTests {
         #expect(client.readMessage()?.status == 200)
         #expect(client.read(13) == "3\r\nabc\r\n0\r\n\r\n")
         let request = try #require(upstream.requests.first)
-        #expect(request.body == "4\r\nwiki\r\n5\r\npedia\r\n0\r\n\r\n", "no extension and no trailer")
+        // What came before there was a connection is one chunk.
+        let pieces = ["4\r\nwiki\r\n5\r\npedia\r\n", "9\r\nwikipedia\r\n"].map { $0 + "0\r\n\r\n" }
+        #expect(pieces.contains(request.body), "no extension and no trailer")
     }
 
     @Test("an answer that announced the end of the connection ends it, also when the upload was whole meanwhile")

@@ -22,36 +22,33 @@ final class UpstreamConnection: Channel, UpstreamLink {
     }
 
     /// Bytes asked of the socket at once.
-    private static let readSize = 16 * 1024
+    static let readSize = 16 * 1024
     /// Bytes asked of the socket once a body has shown to be long.
-    private static let longReadSize = 64 * 1024
+    static let longReadSize = 64 * 1024
 
     let pool: UpstreamPool
     let server: ServerState
-    private let worker: Worker
-    private let socket: StreamSocket
-    private(set) var phase: Phase
-    private var exchange: Exchange?
-    private var input: ByteBuffer?
+    let worker: Worker
+    let socket: StreamSocket
+    var phase: Phase
+    var exchange: Exchange?
+    var input: ByteBuffer?
     private var output: ByteBuffer?
-    private var parser = ResponseHeadParser()
-    private var download = BodyReader.none
-    private var isRequestSent = false
+    var parser = ResponseHeadParser()
+    var download = BodyReader.none
+    var isRequestSent = false
     /// It served an exchange before this one.
     private(set) var wasReused = false
     /// Bytes of this exchange's request that the socket took.
     private(set) var sentCount = 0
     /// A byte of the answer came.
-    private(set) var hasAnswered = false
-    private var isTunnel = false
-    private var isTunnelEnded = false
+    var hasAnswered = false
+    var isTunnel = false
+    var isTunnelEnded = false
     private var hasConnected = false
-    /// The body while there is no connection: it is framed when it is known what the server speaks.
-    private var early: ByteBuffer?
-    private var earlyTrailers: [UInt8]?
-    private var isEarlyChunked = false
+    private var early = EarlyBody()
     private let offersHTTP2: Bool
-    private lazy var timer = ShardTimer(channel: self)
+    lazy var timer = ShardTimer(channel: self)
 
     init(
         pool: UpstreamPool, server: ServerState, descriptor: Int32, isConnected: Bool, offersHTTP2: Bool, worker: Worker
@@ -94,15 +91,12 @@ final class UpstreamConnection: Channel, UpstreamLink {
 
     /// Bytes that wait for the server.
     @inline(__always)
-    var pendingCount: Int { (output?.readableCount ?? 0) + (early?.readableCount ?? 0) }
+    var pendingCount: Int { (output?.readableCount ?? 0) + early.count }
 
     /// Only collects: sending may end the exchange, and with it the buffer that `bytes` lie in.
     func appendBody(_ bytes: Span<UInt8>, _ range: Range<Int>, isChunked: Bool) {
         if isConnecting {
-            let buffer = early ?? worker.shard.buffers.take()
-            early = buffer
-            isEarlyChunked = isChunked
-            buffer.append(bytes, range)
+            early.append(bytes, range, isChunked: isChunked, worker.shard.buffers)
         } else if isChunked {
             ChunkedEncoder.append(bytes, range, to: takeOutput())
         } else {
@@ -114,26 +108,9 @@ final class UpstreamConnection: Channel, UpstreamLink {
 
     func appendBodyEnd(trailers: [UInt8]) {
         if isConnecting {
-            earlyTrailers = trailers
+            early.end(trailers: trailers)
         } else {
             ChunkedEncoder.appendEnd(trailers: trailers, to: takeOutput())
-        }
-    }
-
-    /// There is a connection, and it speaks HTTP/1.1.
-    private func frameEarlyBody() {
-        if let early {
-            self.early = nil
-            if isEarlyChunked {
-                ChunkedEncoder.append(early.readable, 0..<early.readableCount, to: takeOutput())
-            } else {
-                takeOutput().append(early.readable)
-            }
-            worker.shard.buffers.give(early)
-        }
-        if let earlyTrailers {
-            self.earlyTrailers = nil
-            ChunkedEncoder.appendEnd(trailers: earlyTrailers, to: takeOutput())
         }
     }
 
@@ -145,10 +122,10 @@ final class UpstreamConnection: Channel, UpstreamLink {
 
     /// What was not sent, for another connection.
     func takeUnsent() -> UnsentRequest {
-        defer { (output, early, earlyTrailers) = (nil, nil, nil) }
+        defer { (output, early) = (nil, EarlyBody()) }
         guard !hasConnected, let output else { return output.map { .text($0) } ?? .body(nil, trailers: nil) }
         worker.shard.buffers.give(output)
-        return .body(early, trailers: earlyTrailers)
+        return .body(early.bytes, trailers: early.trailers)
     }
 
     func adopt(_ unsent: UnsentRequest, of exchange: Exchange) -> Bool {
@@ -156,9 +133,8 @@ final class UpstreamConnection: Channel, UpstreamLink {
         case .text(let text): output = text
         case .body(let body, let trailers):
             exchange.writeHead(to: self)
-            (early, earlyTrailers) = (body, trailers)
-            isEarlyChunked = exchange.head.framing == .chunked
-            if !isConnecting { frameEarlyBody() }
+            early = EarlyBody(body, trailers: trailers, isChunked: exchange.head.framing == .chunked)
+            if !isConnecting { early.frame(into: takeOutput(), worker.shard.buffers) }
         }
         return true
     }
@@ -250,7 +226,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
 
     private func connected() {
         hasConnected = true
-        frameEarlyBody()
+        early.frame(into: takeOutput(), worker.shard.buffers)
         worker.shard.setInterest(.readable, of: self)
         guard exchange != nil else {
             phase = .idle
@@ -300,172 +276,6 @@ final class UpstreamConnection: Channel, UpstreamLink {
         if !isRequestSent { exchange?.uploadDrained() }
     }
 
-    private func receive() {
-        guard let exchange else { return }
-        repeat {
-            let buffer = input ?? worker.shard.buffers.take()
-            input = buffer
-            switch socket.read(into: buffer, limit: download.isLong ? Self.longReadSize : Self.readSize) {
-            case .bytes:
-                hasAnswered = true
-                guard take(buffer, for: exchange) else { return }
-            case .needsReadable, .needsWritable:
-                if buffer.isEmpty { giveInput() }
-                return exchange.flushAnswer()
-            case .ended: return ended(inOrder: true)
-            case .failed: return ended(inOrder: false)
-            }
-        } while socket.hasPending && interest.contains(.readable)
-        if phase == .streaming { worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds) }
-        exchange.flushAnswer()
-        if self.exchange === exchange, exchange.isAnswerBackedUp { pauseReading() }
-    }
-
-    /// Passes on what came; false when the exchange came to its end by it.
-    private func take(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
-        while !buffer.isEmpty {
-            if phase == .awaiting {
-                switch parser.parse(buffer.readable, answering: exchange.askedMethod, into: &exchange.answer) {
-                case .incomplete: return true
-                case .failed:
-                    fail(.malformed)
-                    return false
-                case .complete: guard takeHead(buffer, for: exchange) else { return false }
-                }
-            } else {
-                guard takeBody(buffer, for: exchange) else { return false }
-            }
-        }
-        giveInput()
-        return true
-    }
-
-    private func takeHead(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
-        let length = exchange.answer.length
-        let isInterim = exchange.answer.isInterim
-        if isInterim {
-            if exchange.answer.status == 101 { return openTunnel(buffer, for: exchange) }
-            guard exchange.interimAnswer(buffer.readable) else {
-                fail(.malformed)
-                return false
-            }
-        } else if exchange.withholdsAnswer() {
-            phase = .held
-            worker.shard.clear(timer)
-            pauseReading()
-            return false
-        } else {
-            exchange.answerHead(buffer.readable)
-            download = BodyReader(exchange.answer.framing)
-            phase = .streaming
-        }
-        buffer.consume(length)
-        if isInterim { exchange.answer.reset() }
-        if !isInterim && download.isComplete {
-            complete(exchange, leftOver: !buffer.isEmpty)
-            return false
-        }
-        return true
-    }
-
-    /// The server switches protocols: what follows goes through as it is, until one side ends.
-    private func openTunnel(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
-        guard exchange.upgradeAnswered(buffer.readable) else {
-            fail(.malformed)
-            return false
-        }
-        buffer.consume(exchange.answer.length)
-        download = .untilClose
-        phase = .streaming
-        isTunnel = true
-        isRequestSent = false
-        worker.shard.later { [weak self] in
-            guard let self, self.exchange === exchange else { return }
-            exchange.tunnelOpened()
-        }
-        return true
-    }
-
-    /// The client will say nothing more through the tunnel.
-    func endTunnel() {
-        isTunnelEnded = true
-        flush()
-    }
-
-    /// The exchange is ready for the answer that was held.
-    func releaseAnswer() {
-        guard phase == .held, let exchange, let buffer = input else { return }
-        phase = .awaiting
-        worker.shard.setInterest(interest.union(.readable), of: self)
-        guard takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
-        worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
-        exchange.flushAnswer()
-    }
-
-    private func takeBody(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
-        switch download.next(buffer.readable) {
-        case .data(let range, let consumed):
-            exchange.answerBody(buffer.readable, range)
-            guard phase == .streaming else { return false }
-            buffer.consume(consumed)
-        case .needsMore(let consumed):
-            buffer.consume(consumed)
-            return true
-        case .end(let consumed): buffer.consume(consumed)
-        case .failed:
-            fail(.malformed)
-            return false
-        }
-        if download.isComplete {
-            complete(exchange, leftOver: !buffer.isEmpty)
-            return false
-        }
-        return true
-    }
-
-    /// The answer ended. The connection goes back to its pool before the exchange is told, since the next request may
-    /// want it.
-    private func complete(_ exchange: Exchange, leftOver: Bool) {
-        self.exchange = nil
-        exchange.upstream = nil
-        server.succeeded()
-        giveInput()
-        let isReusable =
-            !leftOver && isRequestSent && pendingCount == 0 && download.isComplete && exchange.answer.keepAlive
-        let trailers = download.trailers
-        download = .none
-        if isReusable && !pool.isRetired {
-            phase = .idle
-            worker.shard.setInterest(.readable, of: self)
-            pool.keep(self)
-        } else {
-            close(reset: !isRequestSent)
-        }
-        exchange.answerEnded(trailers: trailers)
-    }
-
-    private func ended(inOrder: Bool) {
-        guard let exchange else { return close(reset: false) }
-        if phase == .streaming, inOrder, case .untilClose = download {
-            return complete(exchange, leftOver: false)
-        }
-        fail(.broken)
-    }
-
-    /// The client does not keep up.
-    private func pauseReading() { worker.shard.setInterest(interest.subtracting(.readable), of: self) }
-
-    func resumeReading() {
-        guard phase == .streaming, !interest.contains(.readable) else { return }
-        worker.shard.setInterest(interest.union(.readable), of: self)
-        if socket.hasPending {
-            worker.shard.later { [weak self] in
-                guard let self, phase == .streaming, interest.contains(.readable) else { return }
-                receive()
-            }
-        }
-    }
-
     // MARK: Ends
 
     override func timerFired(_ timer: ShardTimer) {
@@ -481,7 +291,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
     /// Idles in the pool for so long at most.
     func idle(for nanoseconds: Int64) { worker.shard.set(timer, after: nanoseconds) }
 
-    private func fail(_ failure: UpstreamFailure) {
+    func fail(_ failure: UpstreamFailure) {
         // A kept connection that the server closed meanwhile says nothing about the server.
         if !(failure == .broken && wasReused && !hasAnswered) { server.failed(worker.shard.now, pool.definition) }
         let exchange = exchange
@@ -491,10 +301,10 @@ final class UpstreamConnection: Channel, UpstreamLink {
         close(reset: true)
         output = unsent
         exchange?.upstreamFailed(failure)
-        (output, early) = (nil, nil)
+        (output, early) = (nil, EarlyBody())
     }
 
-    private func giveInput() {
+    func giveInput() {
         guard let held = input else { return }
         input = nil
         worker.shard.buffers.give(held)

@@ -1,0 +1,172 @@
+import Configuration
+import HTTP
+import Transport
+
+/// Answers of a server, from the socket to the exchange.
+extension UpstreamConnection {
+    func receive() {
+        guard let exchange else { return }
+        repeat {
+            let buffer = input ?? worker.shard.buffers.take()
+            input = buffer
+            switch socket.read(into: buffer, limit: download.isLong ? Self.longReadSize : Self.readSize) {
+            case .bytes:
+                hasAnswered = true
+                guard take(buffer, for: exchange) else { return }
+            case .needsReadable, .needsWritable:
+                if buffer.isEmpty { giveInput() }
+                return exchange.flushAnswer()
+            case .ended: return ended(inOrder: true)
+            case .failed: return ended(inOrder: false)
+            }
+        } while socket.hasPending && interest.contains(.readable)
+        if phase == .streaming { worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds) }
+        exchange.flushAnswer()
+        if self.exchange === exchange, exchange.isAnswerBackedUp { pauseReading() }
+    }
+
+    /// Passes on what came; false when the exchange came to its end by it.
+    private func take(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
+        while !buffer.isEmpty {
+            if phase == .awaiting {
+                switch parser.parse(buffer.readable, answering: exchange.askedMethod, into: &exchange.answer) {
+                case .incomplete: return true
+                case .failed:
+                    fail(.malformed)
+                    return false
+                case .complete: guard takeHead(buffer, for: exchange) else { return false }
+                }
+            } else {
+                guard takeBody(buffer, for: exchange) else { return false }
+            }
+        }
+        giveInput()
+        return true
+    }
+
+    private func takeHead(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
+        let length = exchange.answer.length
+        let isInterim = exchange.answer.isInterim
+        if isInterim {
+            if exchange.answer.status == 101 { return openTunnel(buffer, for: exchange) }
+            guard exchange.interimAnswer(buffer.readable) else {
+                fail(.malformed)
+                return false
+            }
+        } else if exchange.withholdsAnswer() {
+            phase = .held
+            worker.shard.clear(timer)
+            pauseReading()
+            return false
+        } else {
+            exchange.answerHead(buffer.readable)
+            download = BodyReader(exchange.answer.framing)
+            phase = .streaming
+        }
+        buffer.consume(length)
+        if isInterim { exchange.answer.reset() }
+        if !isInterim && download.isComplete {
+            complete(exchange, leftOver: !buffer.isEmpty)
+            return false
+        }
+        return true
+    }
+
+    /// The server switches protocols: what follows goes through as it is, until one side ends.
+    private func openTunnel(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
+        guard exchange.upgradeAnswered(buffer.readable) else {
+            fail(.malformed)
+            return false
+        }
+        buffer.consume(exchange.answer.length)
+        download = .untilClose
+        phase = .streaming
+        isTunnel = true
+        isRequestSent = false
+        worker.shard.later { [weak self] in
+            guard let self, self.exchange === exchange else { return }
+            exchange.tunnelOpened()
+        }
+        return true
+    }
+
+    /// The client will say nothing more through the tunnel.
+    func endTunnel() {
+        isTunnelEnded = true
+        flush()
+    }
+
+    /// The exchange is ready for the answer that was held.
+    func releaseAnswer() {
+        guard phase == .held, let exchange, let buffer = input else { return }
+        phase = .awaiting
+        worker.shard.setInterest(interest.union(.readable), of: self)
+        guard takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
+        worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
+        exchange.flushAnswer()
+    }
+
+    private func takeBody(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
+        switch download.next(buffer.readable) {
+        case .data(let range, let consumed):
+            exchange.answerBody(buffer.readable, range)
+            guard phase == .streaming else { return false }
+            buffer.consume(consumed)
+        case .needsMore(let consumed):
+            buffer.consume(consumed)
+            return true
+        case .end(let consumed): buffer.consume(consumed)
+        case .failed:
+            fail(.malformed)
+            return false
+        }
+        if download.isComplete {
+            complete(exchange, leftOver: !buffer.isEmpty)
+            return false
+        }
+        return true
+    }
+
+    /// The answer ended. The connection goes back to its pool before the exchange is told, since the next request may
+    /// want it.
+    private func complete(_ exchange: Exchange, leftOver: Bool) {
+        self.exchange = nil
+        exchange.upstream = nil
+        server.succeeded()
+        giveInput()
+        let isReusable =
+            !leftOver && isRequestSent && pendingCount == 0 && download.isComplete && exchange.answer.keepAlive
+        let trailers = download.trailers
+        download = .none
+        if isReusable && !pool.isRetired {
+            phase = .idle
+            worker.shard.setInterest(.readable, of: self)
+            pool.keep(self)
+        } else {
+            close(reset: !isRequestSent)
+        }
+        exchange.answerEnded(trailers: trailers)
+    }
+
+    func ended(inOrder: Bool) {
+        guard let exchange else { return close(reset: false) }
+        if phase == .streaming, inOrder, case .untilClose = download {
+            return complete(exchange, leftOver: false)
+        }
+        fail(.broken)
+    }
+
+    /// The client does not keep up.
+    private func pauseReading() { worker.shard.setInterest(interest.subtracting(.readable), of: self) }
+
+    func resumeReading() {
+        guard phase == .streaming, !interest.contains(.readable) else { return }
+        worker.shard.setInterest(interest.union(.readable), of: self)
+        if socket.hasPending {
+            worker.shard.later { [weak self] in
+                guard let self, phase == .streaming, interest.contains(.readable) else { return }
+                receive()
+            }
+        }
+    }
+}
