@@ -1,6 +1,7 @@
-import HTTP
 import Testing
 import Transport
+
+@testable import HTTP
 
 /// One end of a connection in memory: everything that happens is written down.
 private final class End: HTTP2SessionOwner {
@@ -163,5 +164,30 @@ private func buffer(_ text: String) -> ByteBuffer {
         #expect(throws: HTTP2Session.Failure.connection) {
             try server.session.receive(buffer(text).readable, now: 0)
         }
+    }
+}
+
+@Suite struct FrameScanTests {
+    @Test("every frame's head is found, however the bytes are cut", arguments: [1, 2, 5, 9, 10, 1000])
+    func finds(piece: Int) {
+        let frames: [FrameScan.Head] = [
+            .init(type: 4, flags: 0, length: 0), .init(type: 1, flags: 5, length: 300),
+            .init(type: 0xee, flags: 255, length: 1),
+            .init(type: 9, flags: 0, length: 0), .init(type: 0, flags: 1, length: 0x10203),
+        ]
+        var bytes = [UInt8](repeating: 0xff, count: 24)
+        for frame in frames {
+            bytes += [UInt8(frame.length >> 16), UInt8(frame.length >> 8 & 255), UInt8(frame.length & 255)]
+            bytes += [frame.type, frame.flags, 0xff, 0xff, 0xff, 0xff] + [UInt8](repeating: 0xff, count: frame.length)
+        }
+        var scan = FrameScan(preface: 24)
+        var found: [FrameScan.Head] = []
+        for start in stride(from: 0, to: bytes.count, by: piece) {
+            let span = bytes.span.extracting(start..<min(start + piece, bytes.count))
+            var place = 0
+            while let head = scan.next(span, from: &place) { found.append(head) }
+            #expect(place == span.count)
+        }
+        #expect(found == frames)
     }
 }

@@ -62,11 +62,16 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
             return exchange.refuse(.headersTooLarge(limit: exchange.serving.headLimits.head))
         }
         switch exchange.parser.parse(text.readable, into: &exchange.head) {
+        case .complete where !block.protocolName.isEmpty && !exchange.head.upgradesToWebSocket:
+            exchange.headBuffer = text
+            exchange.refuse(.badRequest(field: ":protocol", reason: "only websocket is served"))
         case .complete:
             exchange.headBuffer = text
-            exchange.head.settleFraming(isEnd: isEnd)
+            let isUpgrade = exchange.head.upgradesToWebSocket
+            exchange.head.settleFraming(isEnd: isEnd || isUpgrade)
             exchange.headComplete()
-            if isEnd { self.exchange?.requestEnded(trailers: []) }
+            // What a tunnel carries is no body: the request is whole.
+            if isEnd || isUpgrade { self.exchange?.requestEnded(trailers: []) }
         case .failed(let error):
             exchange.keepPrefix(of: text)
             exchange.refuse(error.refusal)

@@ -9,11 +9,21 @@ import Transport
 extension Exchange {
     /// Whether this is a handshake that the route lets pass; refused when it is a bad one.
     func handshake(_ route: Route) -> Refusal? {
-        guard head.upgradesToWebSocket, route.webSocket, let headBuffer else { return nil }
+        guard head.upgradesToWebSocket, let headBuffer else { return nil }
+        guard route.webSocket else {
+            // There an upgrade is left out; an extended CONNECT without one would mean nothing.
+            return isStreamTunnel ? .badRequest(field: ":protocol", reason: "not allowed here") : nil
+        }
         if let refusal = WebSocketHandshake.refusal(head, headBuffer.readable) { return refusal }
         isUpgrading = true
         return nil
     }
+
+    /// The tunnel was asked for by extended CONNECT.
+    private var isStreamTunnel: Bool { downstream?.isMultiplexed ?? false }
+
+    /// A final answer that extended CONNECT would take for a tunnel (RFC 8441 §5), although the upstream has not switched.
+    var answersTunnelWrongly: Bool { isUpgrading && isStreamTunnel && (200...299).contains(answer.status) }
 
     /// The upstream switches protocols; false when nobody asked for that, or not for this.
     func upgradeAnswered(_ bytes: Span<UInt8>) -> Bool {

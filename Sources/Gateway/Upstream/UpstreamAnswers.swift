@@ -53,6 +53,9 @@ extension UpstreamConnection {
                 fail(.malformed)
                 return false
             }
+        } else if exchange.answersTunnelWrongly {
+            fail(.malformed)
+            return false
         } else if exchange.withholdsAnswer() {
             phase = .held
             worker.shard.clear(timer)

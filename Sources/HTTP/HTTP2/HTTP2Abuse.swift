@@ -26,6 +26,7 @@ struct HTTP2Abuse {
 
     private var resets: Budget
     private var controlFrames: Budget
+    private var continuations = 0
     /// A budget is used up.
     private(set) var exceeded: Kind?
 
@@ -33,6 +34,26 @@ struct HTTP2Abuse {
         resets = Budget(size: Int64(settings.resets), left: Int64(settings.resets), since: now)
         controlFrames = Budget(size: Int64(settings.controlFrames), left: Int64(settings.controlFrames), since: now)
     }
+
+    /// A header block begins.
+    mutating func blockBegins() { continuations = 0 }
+
+    /// It goes on in a further frame: no honest block needs many (CVE-2024-27316).
+    mutating func blockGoesOn() {
+        continuations += 1
+        if continuations > Self.continuationsAtMost { exceeded = .controlFrames }
+    }
+
+    /// CONTINUATION frames of one header block.
+    static let continuationsAtMost = 8
+
+    /// Data of a useful size went out: the peer may open its windows again for it. Pieces of a few bytes, which a peer can
+    /// ask for by small windows (CVE-2019-9511), are not worth that.
+    mutating func notePayload(_ count: Int) {
+        if count >= Self.usefulPayload { controlFrames.left = min(controlFrames.size, controlFrames.left + 3) }
+    }
+
+    private static let usefulPayload = 256
 
     mutating func note(_ kind: Kind, now: Int64) {
         guard exceeded == nil else { return }

@@ -48,9 +48,7 @@ enum HTTP2Callbacks {
     private static func register(_ callbacks: OpaquePointer?) {
         unsafe nghttp2_session_callbacks_set_send_callback(callbacks, send)
         unsafe nghttp2_session_callbacks_set_send_data_callback(callbacks, sendData)
-        unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, frameBegan)
         unsafe nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, frameReceived)
-        unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, invalidFrame)
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, headersBegan)
         unsafe nghttp2_session_callbacks_set_on_header_callback(callbacks, header)
         unsafe nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, invalidHeader)
@@ -114,20 +112,16 @@ enum HTTP2Callbacks {
 
     private static let frameSent: nghttp2_on_frame_send_callback = { _, frame, userData in
         guard let session = unsafe owner(userData), let frame = unsafe frame else { return 0 }
+        if unsafe UInt32(frame.pointee.hd.type) == NGHTTP2_RST_STREAM.rawValue {
+            session.sentReset(HTTP2Error(rawValue: unsafe frame.pointee.rst_stream.error_code))
+        }
         session.sent(
             type: unsafe frame.pointee.hd.type, flags: unsafe frame.pointee.hd.flags,
-            stream: unsafe frame.pointee.hd.stream_id)
+            length: unsafe frame.pointee.hd.length, stream: unsafe frame.pointee.hd.stream_id)
         return 0
     }
 
     // MARK: Receiving
-
-    private static let frameBegan: nghttp2_on_begin_frame_callback = { _, head, userData in
-        guard let session = unsafe owner(userData), let head = unsafe head else { return 0 }
-        session.began(
-            type: unsafe head.pointee.type, flags: unsafe head.pointee.flags, length: unsafe head.pointee.length)
-        return 0
-    }
 
     private static let frameReceived: nghttp2_on_frame_recv_callback = { _, frame, userData in
         guard let session = unsafe owner(userData), let frame = unsafe frame else { return 0 }
@@ -144,12 +138,6 @@ enum HTTP2Callbacks {
         case NGHTTP2_SETTINGS.rawValue: session.owner?.settingsReceived()
         default: break
         }
-        return 0
-    }
-
-    private static let invalidFrame: nghttp2_on_invalid_frame_recv_callback = { _, _, _, userData in
-        guard let session = unsafe owner(userData) else { return 0 }
-        session.abuse.note(.controlFrames, now: session.now)
         return 0
     }
 

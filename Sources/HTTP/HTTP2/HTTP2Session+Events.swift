@@ -6,10 +6,7 @@ extension HTTP2Session {
     func headersReceived(_ stream: Int32, isRequest: Bool, isEnd: Bool) {
         owner?.headersEnded()
         if isRequest {
-            if block.fault == .malformed || block.isTunnelRequest {
-                abuse.note(.resets, now: now)
-                return reset(stream, .protocolError)
-            }
+            if block.fault == .malformed || block.isTunnelRequest { return reset(stream, .protocolError) }
             owner?.requestBegan(stream, isEnd: isEnd)
         } else if !block.hasStatus && isEnd {
             streams[stream]?.receivedEnd(trailers: block.fault == nil ? block.trailers : [])
@@ -19,21 +16,34 @@ extension HTTP2Session {
         }
     }
 
-    /// A frame's head has come. Counted before its body is read: floods of faulty ones count too.
-    func began(type: UInt8, flags: UInt8, length: Int) {
-        switch UInt32(type) {
-        case NGHTTP2_RST_STREAM.rawValue: abuse.note(.resets, now: now)
-        case NGHTTP2_DATA.rawValue:
-            if length == 0, flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) == 0 {
-                abuse.note(.controlFrames, now: now)
+    /// Counts the frames among bytes that came, before they are read: floods of faulty ones count too.
+    func count(_ bytes: Span<UInt8>) {
+        var place = 0
+        while let head = scan.next(bytes, from: &place) {
+            switch head.type {
+            case FrameScan.Head.data:
+                if head.length == 0, head.flags & FrameScan.Head.endStream == 0 {
+                    abuse.note(.controlFrames, now: now)
+                }
+            case FrameScan.Head.headers: abuse.blockBegins()
+            case FrameScan.Head.continuation: abuse.blockGoesOn()
+            case FrameScan.Head.resetStream: abuse.note(.resets, now: now)
+            default: abuse.note(.controlFrames, now: now)
             }
-        case NGHTTP2_HEADERS.rawValue: break
-        default: abuse.note(.controlFrames, now: now)
+        }
+    }
+
+    /// We had to end a stream: what the peer did wrong costs it as much as if it had done that itself (CVE-2025-8671).
+    func sentReset(_ error: HTTP2Error) {
+        switch error {
+        case .noError, .cancel, .internalError, .refusedStream: break
+        default: abuse.note(.resets, now: now)
         }
     }
 
     /// A frame of ours went out.
-    func sent(type: UInt8, flags: UInt8, stream: Int32) {
+    func sent(type: UInt8, flags: UInt8, length: Int, stream: Int32) {
+        if UInt32(type) == NGHTTP2_DATA.rawValue { abuse.notePayload(length) }
         switch UInt32(type) {
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
             if flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 { streams[stream]?.sentEnd() }

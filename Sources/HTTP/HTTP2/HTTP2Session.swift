@@ -69,6 +69,7 @@ public final class HTTP2Session {
     public internal(set) var block: HeaderBlock
     var streams: [Int32: any HTTP2StreamOwner] = [:]
     var abuse: HTTP2Abuse
+    var scan: FrameScan
     /// Now, in nanoseconds, of the bytes at hand.
     var now: Int64 = 0
     var sink: ByteBuffer?
@@ -85,6 +86,7 @@ public final class HTTP2Session {
         self.now = now
         block = HeaderBlock(limit: settings.headerList)
         abuse = HTTP2Abuse(settings, now: now)
+        scan = FrameScan(preface: isServer ? 24 : 0)
         unsafe session = HTTP2Callbacks.makeSession(isServer: isServer)
         HTTP2Callbacks.attach(self)
         submitSettings()
@@ -125,12 +127,18 @@ public final class HTTP2Session {
     public func receive(_ bytes: Span<UInt8>, now: Int64) throws(Failure) {
         precondition(!isInside)
         self.now = now
+        count(bytes)
+        if abuse.exceeded != nil {
+            end(with: .enhanceYourCalm)
+            throw .abuse
+        }
         isInside = true
         defer { isInside = false }
         let taken = unsafe bytes.withUnsafeBufferPointer {
             unsafe nghttp2_session_mem_recv(session, $0.baseAddress, $0.count)
         }
-        if abuse.exceeded != nil || block.fault == .flood {
+        let isFlooded = taken == Int(NGHTTP2_ERR_FLOODED.rawValue)
+        if abuse.exceeded != nil || block.fault == .flood || isFlooded {
             end(with: .enhanceYourCalm)
             throw .abuse
         }
