@@ -69,7 +69,9 @@ public struct RequestHead: Sendable {
     /// The codec frames the body itself (HTTP/2): what has no length goes on in chunks. `isEnd`: there is no body.
     public mutating func settleFraming(isEnd: Bool) {
         switch framing {
-        case .length: if isEnd { framing = .length(0) }
+        case .length(let count):
+            // A length of 0 without the end may turn out to be a lie: then the server must not have seen a whole request.
+            if isEnd { framing = .length(0) } else if count == 0 { framing = .chunked }
         default: framing = isEnd ? .none : .chunked
         }
     }
