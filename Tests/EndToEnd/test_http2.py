@@ -182,7 +182,7 @@ def test_a_client_that_leaves_ends_the_upstream(frames, upstream, good):
     stream = frames.request(token=good)
     upstream.last()
     frames.send(RstStreamFrame(stream, error_code=CANCEL))
-    assert upstream.connections[-1].wait_ended(1.5) and frames.alive()
+    assert upstream.connections[upstream.last().connection].wait_ended(1.5) and frames.alive()
 
 
 def test_a_broken_answer_is_seen_to_be_broken(frames, upstream, good):

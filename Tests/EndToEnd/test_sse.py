@@ -76,7 +76,7 @@ def test_exp_ends_a_stream_with_an_event(gateway, upstream, jwt):
         received, regular = collect(wire)
     assert last_event(received) == "token_expired" and regular
     assert time.monotonic() - start < (3 + LAG) * PATIENCE
-    eventually(lambda: upstream.connections[-1].wait_ended(2))
+    eventually(lambda: upstream.connections[upstream.last().connection].wait_ended(2))
     assert gateway.logged(error="token_expired", status=200)
 
 
@@ -190,7 +190,7 @@ def test_an_upload_under_way_gets_401(gateway, upstream, jwt):
         wire.send(request("POST", "/api/x", "Content-Length: 1000", token=jwt(exp=int(time.time()) + 1)) + b"some")
         got = wire.answer()
         assert got.status == 401 and got.error == "token_expired"
-    eventually(lambda: upstream.connections[-1].wait_ended(2))
+    eventually(lambda: upstream.connections[upstream.last().connection].wait_ended(2))
 
 
 # Signs of life
@@ -291,7 +291,7 @@ def test_a_client_that_leaves_early_ends_the_upstream(gateway, upstream, good):
     upstream.script = lambda connection, _: connection.wait_ended(6) and False
     wire, _ = opened(gateway, "/api/quiet/x", good, ACCEPT)
     wire.close()
-    assert upstream.connections[-1].wait_ended(2)
+    assert upstream.connections[upstream.last().connection].wait_ended(2)
 
 
 def test_a_drain_says_so(start, upstream, good):
