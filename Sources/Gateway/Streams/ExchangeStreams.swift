@@ -56,6 +56,7 @@ extension Exchange {
         var trailers: [UInt8] = []
         switch stream.kind {
         case .events:
+            let requestID = requestID
             appendAnswer(serving.envelope.event(ending.refusal, requestID: requestID.span))
             // A drain is no regular end: who frames by chunks sees that the last one is missing.
             if ending.refusal == .draining { return finish(reusable: false) }
