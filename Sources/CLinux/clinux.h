@@ -21,6 +21,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <spawn.h>
+#include <sys/wait.h>
+
+extern char **environ;
+static inline char **clinux_environment(void) { return environ; }
+
+int pipe2(int ends[2], int flags);
+
 static inline int clinux_errno(void) { return errno; }
 
 // Events as plain integers, so that no packed union reaches Swift.

@@ -41,7 +41,15 @@ public final class Server: @unchecked Sendable {
     private var succeededReloads: UInt64 = 0
     private var failedReloads: UInt64 = 0
     private var drained = 0
-    private var isDraining = false
+    private(set) var isDraining = false
+    /// What `argv[0]` named when the process began.
+    let programPath: String
+    /// The process that is to take over.
+    var successor: Successor?
+    /// What a predecessor left to this process.
+    var inherited: ListenerHandover?
+    /// The listening sockets, which the shards own.
+    private(set) var sockets: [Listener: [Int32]] = [:]
     private let finished = DispatchSemaphore(value: 0)
     /// Clients have so long to take the last word of what a drain cut.
     private static let lastWordTime = DispatchTimeInterval.seconds(1)
@@ -54,6 +62,8 @@ public final class Server: @unchecked Sendable {
         self.loader = loader
         self.store = store
         self.logger = logger
+        programPath = ProgramPath.find(CommandLine.arguments.first ?? "")
+        inherited = ListenerHandover.take()
         Admission.raiseDescriptorLimit()
         admission = Admission(configured: configuration.limits.connections)
         do throws(TLSError) { tickets = try TLSTicketKeys() } catch { throw ServerError(message: error.message) }
@@ -70,6 +80,7 @@ public final class Server: @unchecked Sendable {
             return 1
         }
         SystemdNotify.ready()
+        control.sync { tellPredecessor() }
         finished.wait()
         return 0
     }
@@ -138,7 +149,7 @@ public final class Server: @unchecked Sendable {
         var opened: [(Listener, [Int32])] = []
         do throws(ServerError) {
             for listener in Self.allListeners(configuration) {
-                opened.append((listener, try Self.open(listener, count: self.configuration.workers)))
+                opened.append((listener, try open(listener, count: self.configuration.workers)))
             }
         } catch {
             for (_, descriptors) in opened { for descriptor in descriptors { Sockets.close(descriptor) } }
@@ -152,7 +163,10 @@ public final class Server: @unchecked Sendable {
         configuration.listeners + (configuration.admin.map { [Listener(address: $0, kind: .plain)] } ?? [])
     }
 
-    private static func open(_ listener: Listener, count: Int) throws(ServerError) -> [Int32] {
+    private func open(_ listener: Listener, count: Int) throws(ServerError) -> [Int32] {
+        do throws(SocketError) {
+            if let descriptors = try inherit(listener, count: count) { return descriptors }
+        } catch { throw ServerError(message: error.message) }
         if Sockets.isTaken(listener.address) {
             throw ServerError(
                 message:
@@ -172,12 +186,10 @@ public final class Server: @unchecked Sendable {
     private func attach(_ listener: Listener, _ descriptors: [Int32]) {
         let isAdmin = listener.address == configuration.admin
         let name = isAdmin ? "admin" : listener.address.description
-        for (worker, descriptor) in zip(workers, descriptors) {
+        sockets[listener] = descriptors
+        for (index, descriptor) in descriptors.enumerated() {
             // One shard can ask all the others: admin requests are few.
-            if isAdmin && worker !== workers[0] {
-                Sockets.close(descriptor)
-                continue
-            }
+            let worker = workers[isAdmin ? 0 : index % workers.count]
             worker.shard.post { worker.open(listener, descriptor: descriptor, name: name, isAdmin: isAdmin) }
         }
     }
@@ -188,6 +200,7 @@ public final class Server: @unchecked Sendable {
         switch signal {
         case .reload: reload()
         case .stop: isDraining ? cut() : drain()
+        case .upgrade: upgrade()
         case .reopenLogs:
             accessLog?.reopen()
             logger.info("access log reopened")
@@ -222,15 +235,18 @@ public final class Server: @unchecked Sendable {
         var opened: [(Listener, [Int32])] = []
         // What stays at its address but changes its kind is closed first and opened anew.
         let gone = old.filter { !new.contains($0) }
-        for listener in gone { for worker in workers { worker.shard.queue.sync { worker.close(listener) } } }
+        for listener in gone {
+            sockets[listener] = nil
+            for worker in workers { worker.shard.queue.sync { worker.close(listener) } }
+        }
         do throws(ServerError) {
             for listener in new where !old.contains(listener) {
-                opened.append((listener, try Self.open(listener, count: workers.count)))
+                opened.append((listener, try open(listener, count: workers.count)))
             }
         } catch {
             for (_, descriptors) in opened { for descriptor in descriptors { Sockets.close(descriptor) } }
             for listener in gone {
-                if let descriptors = try? Self.open(listener, count: workers.count) { attach(listener, descriptors) }
+                if let descriptors = try? open(listener, count: workers.count) { attach(listener, descriptors) }
             }
             throw error
         }
@@ -257,9 +273,12 @@ public final class Server: @unchecked Sendable {
 
     // MARK: Drain
 
-    private func drain() {
+    /// Stops accepting and ends with the requests in flight. `isReplaced`: another process serves those to come, so that
+    /// kept connections may bring one more.
+    func drain(isReplaced: Bool = false) {
         isDraining = true
-        SystemdNotify.stopping()
+        successor?.cancel()
+        if !isReplaced { SystemdNotify.stopping() }
         logger.notice(
             "stopping; requests in flight may finish", metadata: ["drain_timeout": "\(configuration.drainTimeout)"])
         health?.stop()
@@ -267,7 +286,7 @@ public final class Server: @unchecked Sendable {
         for worker in workers {
             worker.shard.post { [self] in
                 worker.onDrained = { self.workerDrained() }
-                worker.drain()
+                worker.drain(isReplaced: isReplaced)
             }
         }
         control.asyncAfter(deadline: .now() + .nanoseconds(Int(configuration.drainTimeout.nanoseconds))) {

@@ -10,6 +10,8 @@ enum Signal: Sendable {
     case stop
     /// SIGUSR1: open the logs anew.
     case reopenLogs
+    /// SIGUSR2: let a new process take over.
+    case upgrade
 }
 
 /// Turns the process's signals into calls on a queue.
@@ -20,6 +22,7 @@ final class SignalWatch {
         signal(SIGPIPE, SIG_IGN)
         let wanted: [(Int32, Signal)] = [
             (SIGHUP, .reload), (SIGTERM, .stop), (SIGINT, .stop), (SIGUSR1, .reopenLogs),
+            (SIGUSR2, .upgrade),
         ]
         for (number, meaning) in wanted {
             signal(number, SIG_IGN)

@@ -28,6 +28,8 @@ final class Worker: @unchecked Sendable {
     var requestIDs: RequestIDGenerator
     /// Stopping: connections end with their request.
     private(set) var isDraining = false
+    /// Another process has taken over.
+    private(set) var isReplaced = false
     /// Clients' connections of this shard.
     private(set) var connectionCount = 0
     /// Exchanges that wait for their next request.
@@ -219,9 +221,10 @@ final class Worker: @unchecked Sendable {
     // MARK: Drain
 
     /// Stops accepting; connections end with the request they carry; idle ones end now.
-    func drain() {
+    func drain(isReplaced: Bool = false) {
         guard !isDraining else { return }
         isDraining = true
+        self.isReplaced = isReplaced
         for channel in listeners { channel.close() }
         listeners.removeAll()
         for case let connection as ClientChannel in shard.watchedChannels { connection.drain() }

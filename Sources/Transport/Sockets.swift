@@ -124,7 +124,13 @@ public enum Sockets {
                 unsafe getsockname(descriptor, $0, &length)
             }
         }
-        return result == 0 ? SocketAddress(native: storage) : nil
+        guard result == 0 else { return nil }
+        guard Int32(storage.ss_family) == AF_UNIX else { return SocketAddress(native: storage) }
+        return unsafe withUnsafeBytes(of: &storage) { bytes in
+            // The family is before the path, which ends at a zero or with the address.
+            let path = unsafe bytes[2..<min(Int(length), bytes.count)].prefix { $0 != 0 }
+            return unsafe .unix(String(decoding: path, as: UTF8.self))
+        }
     }
 
     /// Another descriptor of the same socket; -1 when there is none to be had.

@@ -36,6 +36,8 @@ final class DownstreamConnection: ClientChannel, Downstream {
     /// A refused upload is read on for so many bytes and nanoseconds.
     static let lingerBytes = 256 * 1024
     static let lingerTime: Int64 = 1_000_000_000
+    /// A kept connection waits so long for one more request when another process has taken over.
+    static let lastRequestTime: Int64 = 5_000_000_000
 
     let worker: Worker
     let socket: StreamSocket
@@ -210,7 +212,10 @@ final class DownstreamConnection: ClientChannel, Downstream {
 
     /// Ends when idle, else with the request that is under way.
     override func drain() {
-        if phase == .head && exchange == nil && output == nil { close() }
+        guard phase == .head, exchange == nil, output == nil else { return }
+        // A request may be on its way: it is answered, and told that the connection ends.
+        if worker.isReplaced { return worker.shard.set(readTimer, after: Self.lastRequestTime) }
+        close()
     }
 
     override func forEachExchange(_ body: (Exchange) -> Void) { if let exchange { body(exchange) } }

@@ -25,6 +25,8 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     private var isEnding = false
     /// It ends as soon as everything is sent.
     private var isCut = false
+    /// The client knows that it will end.
+    private var isAnnounced = false
     /// Everything is said; what still comes is dropped, so that the client can read it.
     private var isLingering = false
     private var lingered = 0
@@ -206,6 +208,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     /// A stream is over.
     func streamClosed() {
         guard !isClosed, !isLingering, session.streamCount == 0 else { return }
+        if worker.isReplaced && !isAnnounced { return waitForLastRequest() }
         worker.shard.set(readTimer, after: limits.keepaliveTimeout.nanoseconds)
         if worker.isDraining { endGracefully() }
     }
@@ -214,9 +217,22 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
 
     override func drain() {
         guard !isClosed, !isEnding else { return }
+        guard worker.isReplaced else { return announceEnd() }
+        // Another process serves those to come: a busy client is not disturbed before it has a pause, or has to be.
+        if session.streamCount == 0 { waitForLastRequest() }
+        let left = worker.serving.configuration.drainTimeout.nanoseconds - 2 * Self.noticeTime
+        worker.shard.set(drainTimer, after: max(left, 0))
+    }
+
+    private func announceEnd() {
+        isAnnounced = true
         session.announceEnd()
         worker.shard.set(drainTimer, after: Self.noticeTime)
         scheduleFlush()
+    }
+
+    private func waitForLastRequest() {
+        worker.shard.set(readTimer, after: DownstreamConnection.lastRequestTime)
     }
 
     /// Every stream that will ever be here has begun.
@@ -245,7 +261,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         if timer === stallTimer { return checkStalls() }
         if timer === uploadTimer { return checkUploads() }
         if timer === lingerTimer { return checkLingering() }
-        if timer === drainTimer { return endGracefully() }
+        if timer === drainTimer { return isAnnounced ? endGracefully() : announceEnd() }
         if isLingering { return close() }
         if isBlockUnderWay || session.streamCount == 0 {
             session.end(with: .noError)

@@ -8,7 +8,8 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Serve in the foreground; log to stderr.",
         discussion: """
-            SIGHUP reads the configuration again, SIGTERM and SIGINT drain (a second one stops), SIGUSR1 reopens logs.
+            SIGHUP reads the configuration again, SIGTERM and SIGINT drain (a second one stops), SIGUSR1 reopens logs,
+            SIGUSR2 hands over to the binary that argv[0] names.
             """)
 
     @OptionGroup var options: ConfigurationOption
