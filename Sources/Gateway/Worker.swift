@@ -244,6 +244,7 @@ final class Worker: @unchecked Sendable {
     }
 
     private func finishDrain() {
+        streams.stop()
         flushLog()
         for pool in pools { pool.retire() }
         onDrained?()

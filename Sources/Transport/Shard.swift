@@ -27,6 +27,8 @@ public final class Shard: @unchecked Sendable {
     private var source: (any DispatchSourceRead)?
     private var tickSource: (any DispatchSourceTimer)?
     private var isTicking = false
+    /// Events that were on their way when it stopped are not delivered: their channels may be gone.
+    private var isStopped = false
     private var wheel: TimerWheel
     private var channels: [Channel?] = []
     private var generations: [UInt32] = []
@@ -57,7 +59,7 @@ public final class Shard: @unchecked Sendable {
         self.source = source
         let tick = DispatchSource.makeTimerSource(queue: queue)
         tick.setEventHandler { [weak self] in
-            guard let self else { return }
+            guard let self, !isStopped else { return }
             now = .now()
             fireTimers()
         }
@@ -70,6 +72,7 @@ public final class Shard: @unchecked Sendable {
 
     /// Ends the loop. Called on the queue, when every channel is gone.
     public func stop() {
+        isStopped = true
         source?.cancel()
         tickSource?.cancel()
     }
@@ -88,6 +91,7 @@ public final class Shard: @unchecked Sendable {
     public func later(_ work: @escaping () -> Void) { deferred.append(work) }
 
     private func turn() {
+        guard !isStopped else { return }
         var rounds = 0
         var timeout: Int32 = 0
         while rounds < Self.roundsPerTurn {

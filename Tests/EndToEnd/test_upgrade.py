@@ -1,5 +1,6 @@
 """SIGUSR2: a new process takes over the listening sockets, and nobody notices."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -58,7 +59,8 @@ class Line:
     def stop(self):
         for pid in reversed(self.pids):
             if not self.gone(pid):
-                os.kill(pid, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
         for pid in self.pids:
             try:
                 eventually(lambda: self.gone(pid), within=10)

@@ -21,6 +21,9 @@ final class StreamWatch: Channel {
         if !timer.isSet { set() }
     }
 
+    /// There will be nothing more.
+    func stop() { worker.shard.remove(timer) }
+
     /// Several looks within `revocation_lag`, so that an event under way may end in the rest of it.
     private func set() {
         let lag = worker.serving.configuration.revocationLag.nanoseconds

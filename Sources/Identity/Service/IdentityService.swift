@@ -40,7 +40,7 @@ public final class IdentityService: Sendable {
     /// Seconds until a login has a chance again that found the hash queue full.
     static let busyRetryAfter = 1
     /// Nanoseconds that a request waits for its turn at most.
-    static let patience: Int64 = 5_000_000_000
+    static let patience: Int64 = 3_000_000_000
     /// Nanoseconds for which a login waits for those of its account that are being checked.
     static let loginPatience: Int64 = 30_000_000_000
     /// Logins that wait so at most, of all accounts: whoever logs in a thousand times at once keeps nobody else from the service.
