@@ -67,7 +67,9 @@ private func checkConnection(_ bytes: [UInt8], _ cut: Int) {
     let whole = Server()
     _ = whole.receive(bytes.span)
     let pieces = Server()
-    if pieces.receive(bytes.span.extracting(first: cut)) { _ = pieces.receive(bytes.span.extracting(cut..<bytes.count)) }
+    if pieces.receive(bytes.span.extracting(first: cut)) {
+        _ = pieces.receive(bytes.span.extracting(cut..<bytes.count))
+    }
     // What a failing connection had said before it failed depends on what was read with it.
     let common = min(whole.heads.count, pieces.heads.count)
     precondition(whole.heads.prefix(common) == pieces.heads.prefix(common), "the cut changes a request")
