@@ -20,7 +20,7 @@ struct ExampleTests {
         #expect(configuration.signing.map(\.issuer) == ["identity"])
         #expect(
             configuration.routes.map(\.name) == [
-                "POST /api/agents/{agent_id}/query/", "/api/agents/{agent_id}/", "/api/", "GET /widget/",
+                "POST /api/agents/{agent_id}/query/", "/api/agents/{agent_id}/", "/api/chat/", "/api/", "GET /widget/",
             ])
     }
 }

@@ -2,6 +2,8 @@
 
 import select
 import struct
+import threading
+import time
 
 import hpack
 import pytest
@@ -318,6 +320,20 @@ def test_a_block_that_stalls(start):
         frames.send(raw(HEADERS, END_STREAM, 1, GET[:5]))
         frames.goaway(4)
         assert frames.wire.ended(3)
+
+
+def test_a_malformed_request_leaves_the_others_alone(start, upstream, good):
+    """The rest of the connection outlives head_timeout."""
+    gateway = start(configuration(top="head_timeout 1s;"))
+    go = threading.Event()
+    upstream.script = lambda connection, _: go.wait(5) and connection.send(answer(b"late"))
+    with Frames(gateway) as frames:
+        stream = frames.request(token=good)
+        assert frames.reset(frames.open(pseudo(("X-Up", "1")))) == PROTOCOL_ERROR
+        time.sleep(1.5)
+        assert frames.alive()
+        go.set()
+        assert frames.answer(stream).body == b"late"
 
 
 def test_a_client_that_never_speaks(start):

@@ -45,8 +45,6 @@ private final class End: HTTP2SessionOwner {
     func requestBegan(_ stream: Int32, isEnd: Bool) {
         open(stream).head = text(ofBytes: { session.block.appendRequest(webSocketKey: [], to: $0) })
     }
-    func headersBegan() {}
-    func headersEnded() {}
     func goAwayReceived(last: Int32) { goAway = last }
     func settingsReceived() {}
 }
@@ -189,5 +187,21 @@ private func buffer(_ text: String) -> ByteBuffer {
             #expect(place == span.count)
         }
         #expect(found == frames)
+    }
+
+    @Test("a header block is under way from its first byte to the last of the frame with END_HEADERS")
+    func blocks() {
+        var scan = FrameScan(preface: 0)
+        func feed(_ bytes: [UInt8]) -> Bool {
+            var place = 0
+            while scan.next(bytes.span, from: &place) != nil {}
+            return scan.isWithinBlock
+        }
+        #expect(!feed([0, 0, 1, 0, 0, 0, 0, 0, 1, 7]))
+        #expect(feed([0, 0, 2, 1, 0, 0, 0, 0, 1, 7]))
+        #expect(feed([7]), "CONTINUATION is to follow")
+        #expect(feed([0, 0, 2, 9, 4, 0, 0, 0, 1, 7]))
+        #expect(!feed([7]))
+        #expect(!feed([0, 0, 0, 1, 5, 0, 0, 0, 3]))
     }
 }

@@ -31,7 +31,6 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     private var isLingering = false
     private var lingered = 0
     private var isFlushScheduled = false
-    private var isBlockUnderWay = false
     /// Streams whose requests brought something that is to be sent to an upstream.
     private var touched: [HTTP2Stream] = []
     /// Streams with bytes that wait for the client.
@@ -79,7 +78,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         let buffer = worker.shard.buffers.take()
         repeat {
             switch socket.read(into: buffer, limit: Self.readSize) {
-            case .bytes(let count): if isLingering { drop(buffer, count) } else { take(buffer) }
+            case .bytes(let count): if isLingering || isEnding { drop(buffer, count) } else { take(buffer) }
             case .needsReadable, .needsWritable:
                 worker.shard.buffers.give(buffer)
                 return afterReceiving()
@@ -106,7 +105,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         for stream in touched { stream.flushUpload() }
         touched.removeAll(keepingCapacity: true)
         guard !isClosed, !isLingering else { return }
-        if isBlockUnderWay {
+        if session.isWithinBlock {
             if !readTimer.isSet { worker.shard.set(readTimer, after: limits.headTimeout.nanoseconds) }
         } else if session.streamCount > 0 {
             worker.shard.clear(readTimer)
@@ -197,10 +196,6 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         touched.append(stream)
     }
 
-    func headersBegan() { isBlockUnderWay = true }
-
-    func headersEnded() { isBlockUnderWay = false }
-
     func goAwayReceived(last: Int32) {}
 
     func settingsReceived() {}
@@ -263,7 +258,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         if timer === lingerTimer { return checkLingering() }
         if timer === drainTimer { return isAnnounced ? endGracefully() : announceEnd() }
         if isLingering { return close() }
-        if isBlockUnderWay || session.streamCount == 0 {
+        if session.isWithinBlock || session.streamCount == 0 {
             session.end(with: .noError)
             isEnding = true
             flush()

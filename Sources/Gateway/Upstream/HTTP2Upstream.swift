@@ -215,8 +215,6 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
     // MARK: What the session tells
 
     func requestBegan(_ stream: Int32, isEnd: Bool) {}
-    func headersBegan() {}
-    func headersEnded() {}
     func settingsReceived() {}
 
     func goAwayReceived(last: Int32) {

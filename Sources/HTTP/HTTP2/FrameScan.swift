@@ -12,12 +12,19 @@ struct FrameScan {
         static let resetStream: UInt8 = 3
         static let continuation: UInt8 = 9
         static let endStream: UInt8 = 1
+        static let endHeaders: UInt8 = 4
+
+        var isOfBlock: Bool { type == Self.headers || type == Self.continuation }
     }
 
     private static let headLength = 9
     private var skip: Int
     private var count = 0
     private var bits: UInt64 = 0
+    private var last = Head(type: 0, flags: 0, length: 0)
+
+    /// A header block has begun and is not whole.
+    var isWithinBlock: Bool { last.isOfBlock && (skip > 0 || last.flags & Head.endHeaders == 0) }
 
     /// Begins with bytes that are no frame: a client's preface.
     init(preface: Int) { skip = preface }
@@ -39,7 +46,7 @@ struct FrameScan {
             let head = Head(
                 type: UInt8(truncatingIfNeeded: bits >> 8), flags: UInt8(truncatingIfNeeded: bits),
                 length: Int(bits >> 16 & 0xff_ffff))
-            (skip, count, bits) = (head.length, 0, 0)
+            (skip, count, bits, last) = (head.length, 0, 0, head)
             return head
         }
         return nil

@@ -144,7 +144,6 @@ enum HTTP2Callbacks {
     private static let headersBegan: nghttp2_on_begin_headers_callback = { _, _, userData in
         guard let session = unsafe owner(userData) else { return 0 }
         session.block.begin()
-        session.owner?.headersBegan()
         return 0
     }
 

@@ -4,7 +4,6 @@ import CNghttp2
 extension HTTP2Session {
     /// A header block has come in whole.
     func headersReceived(_ stream: Int32, isRequest: Bool, isEnd: Bool) {
-        owner?.headersEnded()
         if isRequest {
             if block.fault == .malformed || block.isTunnelRequest { return reset(stream, .protocolError) }
             owner?.requestBegan(stream, isEnd: isEnd)

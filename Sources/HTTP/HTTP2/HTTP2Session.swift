@@ -6,10 +6,6 @@ public import Transport
 public protocol HTTP2SessionOwner: AnyObject {
     /// A request's head is here (`HTTP2Session.block`), on a server. `isEnd`: it has no body.
     func requestBegan(_ stream: Int32, isEnd: Bool)
-    /// The peer begins a header block; `headersEnded` when it has come in whole.
-    func headersBegan()
-    /// A header block is whole.
-    func headersEnded()
     /// The peer will take no further streams; those above `last` were not looked at.
     func goAwayReceived(last: Int32)
     /// The peer's settings are here.
@@ -164,6 +160,9 @@ public final class HTTP2Session {
 
     /// What was too much were resets.
     public var exceededResets: Bool { abuse.exceeded == .resets }
+
+    /// The peer has begun a header block that is not whole.
+    public var isWithinBlock: Bool { scan.isWithinBlock }
 
     /// Bytes are being taken or sent: more can be submitted, and is sent later.
     public var isBusy: Bool { isInside }

@@ -52,8 +52,6 @@ private final class Server: HTTP2SessionOwner {
         answer.append("HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
         session.submitResponse(stream, text: answer, isEnd: true)
     }
-    func headersBegan() {}
-    func headersEnded() {}
     func goAwayReceived(last: Int32) {}
     func settingsReceived() {}
 
