@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 

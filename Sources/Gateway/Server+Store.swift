@@ -10,8 +10,8 @@ extension Server {
     /// Loads what counts on requests and begins to follow the store; and begins the service that changes it.
     func followStore() throws(ServerError) {
         guard let store else { return }
-        let follower = StoreFollower(store: store, revocationLag: configuration.revocationLag) { [unowned self] event in
-            storeChanged(event)
+        let follower = StoreFollower(store: store, revocationLag: configuration.revocationLag) { [weak self] event in
+            self?.storeChanged(event)
         }
         self.follower = follower
         do throws(StoreError) {

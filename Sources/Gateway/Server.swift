@@ -86,7 +86,7 @@ public final class Server: @unchecked Sendable {
     }
 
     private func start() throws(ServerError) {
-        let signals = SignalWatch(queue: control) { [unowned self] signal in handle(signal) }
+        let signals = SignalWatch(queue: control) { [weak self] signal in self?.handle(signal) }
         self.signals = signals
         accessLog = makeAccessLog()
         let serving = try makeServing(configuration)

@@ -15,7 +15,7 @@ extension Server {
         }
         do throws(ServerError) {
             let started = try Successor.start(
-                programPath, arguments: CommandLine.arguments, sockets: socketsByAddress(), queue: control
+                programPath, arguments: CommandLine.arguments, sockets: socketsByAddress()
             ) { [weak self] outcome in
                 guard let self else { return }
                 control.async { self.successorDone(outcome) }

@@ -4,7 +4,7 @@ import Glibc
 
 /// The process that is to take this one's place: started with the listening sockets, watched until it serves.
 ///
-/// Confined to the server's control queue.
+/// Belongs to the server's control queue; what is waited for is waited for on a queue of its own.
 final class Successor {
     /// What became of it.
     enum Outcome: Sendable {
@@ -17,40 +17,12 @@ final class Successor {
     private static let patience = 60
 
     let process: pid_t
-    private let pipe: Int32
-    private let source: any DispatchSourceRead
-    private let timer: any DispatchSourceTimer
 
-    private init(
-        process: pid_t, pipe: Int32, queue: DispatchQueue, _ done: @escaping @Sendable (Outcome) -> Void
-    ) {
-        self.process = process
-        self.pipe = pipe
-        source = DispatchSource.makeReadSource(fileDescriptor: pipe, queue: queue)
-        timer = DispatchSource.makeTimerSource(queue: queue)
-        let (source, timer) = (source, timer)
-        source.setEventHandler {
-            source.cancel()
-            timer.cancel()
-            var byte: UInt8 = 0
-            if unsafe read(pipe, &byte, 1) == 1 { return done(.serves) }
-            Self.reap(process) { done(.failed($0)) }
-        }
-        source.setCancelHandler { close(pipe) }
-        timer.setEventHandler {
-            source.cancel()
-            timer.cancel()
-            kill(process, SIGKILL)
-            Self.reap(process) { _ in done(.failed("it was not ready within \(Self.patience) seconds, and was ended")) }
-        }
-        timer.schedule(deadline: .now() + .seconds(Self.patience))
-        source.resume()
-        timer.resume()
-    }
+    private init(process: pid_t) { self.process = process }
 
     /// Starts `path` with this process's arguments and environment and the sockets; throws a sentence for people.
     static func start(
-        _ path: String, arguments: [String], sockets: [String: [Int32]], queue: DispatchQueue,
+        _ path: String, arguments: [String], sockets: [String: [Int32]],
         _ done: @escaping @Sendable (Outcome) -> Void
     ) throws(ServerError) -> Successor {
         var ends: [Int32] = [0, 0]
@@ -64,23 +36,47 @@ final class Successor {
             close(ends[0])
             throw ServerError(message: "\(path) cannot be started: \(reason(error))")
         }
-        return Successor(process: process, pipe: ends[0], queue: queue, done)
+        let pipe = ends[0]
+        waiting.async { done(wait(for: process, pipe)) }
+        return Successor(process: process)
+    }
+
+    /// Where a new process is waited for: a Dispatch source on a pipe whose other side hangs up is not reliable.
+    private static let waiting = DispatchQueue(label: "gatehouse.successor")
+
+    /// Blocks until the process serves, has ended, or takes too long.
+    private static func wait(for process: pid_t, _ pipe: Int32) -> Outcome {
+        defer { close(pipe) }
+        var watched = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+        var ready: Int32
+        repeat { ready = unsafe poll(&watched, 1, Int32(patience * 1000)) } while ready < 0 && clinux_errno() == EINTR
+        if ready <= 0 {
+            kill(process, SIGKILL)
+            _ = ending(of: process)
+            return .failed("it was not ready within \(patience) seconds, and was ended")
+        }
+        var byte: UInt8 = 0
+        return unsafe read(pipe, &byte, 1) == 1 ? .serves : .failed(ending(of: process))
     }
 
     /// Ends it.
     func cancel() { kill(process, SIGTERM) }
 
-    /// Waits for its end off the queue, which comes at once: its side of the pipe is closed.
-    private static func reap(_ process: pid_t, _ done: @escaping @Sendable (String) -> Void) {
-        DispatchQueue.global().async {
-            var status: Int32 = 0
-            while unsafe waitpid(process, &status, 0) < 0 && clinux_errno() == EINTR {}
-            let signal = status & 0x7f
-            done(
-                signal == 0
+    /// Waits for its end, which comes at once when its side of the pipe was closed by that; else it is ended.
+    private static func ending(of process: pid_t) -> String {
+        var status: Int32 = 0
+        for _ in 0..<100 {
+            guard unsafe waitpid(process, &status, WNOHANG) == 0 else {
+                let signal = status & 0x7f
+                return signal == 0
                     ? "it ended with status \(status >> 8 & 0xff); its messages say why"
-                    : "it was ended by signal \(signal)")
+                    : "it was ended by signal \(signal)"
+            }
+            usleep(20_000)
         }
+        kill(process, SIGKILL)
+        unsafe waitpid(process, &status, 0)
+        return "it did not say that it serves, and was ended"
     }
 
     private static func reason(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
