@@ -24,8 +24,8 @@ enum AdminEndpoints {
     ) {
         guard let questions = exchange.worker.questions else { return exchange.refuse(.notFound) }
         let shard = exchange.worker.shard
-        let ticket = ExchangeTicket(exchange)
-        question(questions)({ answer in shard.post { ticket.resume { $0.answerLocally(answer) } } })
+        let resumption = ExchangeResumption(exchange)
+        question(questions)({ answer in shard.post { resumption.resume { $0.answerLocally(answer) } } })
     }
 }
 

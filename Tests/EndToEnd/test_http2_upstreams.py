@@ -1,6 +1,7 @@
 """Upstreams that speak HTTP/2, over cleartext by `h2c` and over TLS by ALPN."""
 
 import concurrent.futures
+import contextlib
 import ssl
 import time
 
@@ -129,6 +130,20 @@ def test_a_server_that_says_nothing(gateway, server, good):
     refusal(gateway.ask("/api/x", token=good), 504, "upstream_timeout")
     assert 1.5 < time.monotonic() - start < 6
     eventually(lambda: server.requests[-1].reset is not None)
+
+
+def test_an_upload_that_is_not_taken_ends_in_time(start, good):
+    """The server's window stays closed: the gateway takes no more, and does not wait without end."""
+    server = H2Upstream(grants=False)
+    gateway = start(
+        configuration(server="server 127.0.0.1:UPSTREAM h2c;", directives="response_timeout 1s;"), upstream=server.port
+    )
+    with gateway.connect("plain") as wire:
+        wire.socket.settimeout(8)
+        with contextlib.suppress(OSError):
+            wire.send(request("POST", "/api/x", "Content-Length: 5000000", token=good) + b"x" * 5_000_000)
+        refusal(wire.answer(), 504, "upstream_timeout")
+    server.close()
 
 
 def test_a_client_that_leaves_resets_its_stream(gateway, server, good):

@@ -63,7 +63,7 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
         }
         switch exchange.parser.parse(text.readable, into: &exchange.head) {
         case .complete where !block.protocolName.isEmpty && !exchange.head.upgradesToWebSocket:
-            exchange.headBuffer = text
+            exchange.keepPrefix(of: text)
             exchange.refuse(.badRequest(field: ":protocol", reason: "only websocket is served"))
         case .complete:
             exchange.headBuffer = text

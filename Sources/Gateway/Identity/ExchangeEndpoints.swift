@@ -120,8 +120,8 @@ extension Exchange {
     /// What brings a reply back to this request, if it is still there.
     func later(_ body: @escaping @Sendable (Exchange, IdentityReply) -> Void) -> IdentityService.Reply {
         let shard = worker.shard
-        let ticket = ExchangeTicket(self)
-        return { reply in shard.post { ticket.resume { body($0, reply) } } }
+        let resumption = ExchangeResumption(self)
+        return { reply in shard.post { resumption.resume { body($0, reply) } } }
     }
 
     /// The identity service has done its work.

@@ -38,8 +38,8 @@ extension Exchange {
         ownerBodyCount += count
         guard before <= Self.ownerBodyAtMost, ownerBodyCount > Self.ownerBodyAtMost else { return }
         // Not from within the connection that is reading it.
-        let ticket = ExchangeTicket(self)
-        worker.shard.later { ticket.resume { $0.ownerCheckEnded() } }
+        let resumption = ExchangeResumption(self)
+        worker.shard.later { resumption.resume { $0.ownerCheckEnded() } }
     }
 
     /// The answer is complete, or as much of it came as matters.

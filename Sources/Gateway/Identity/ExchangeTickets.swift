@@ -24,9 +24,9 @@ extension Exchange {
             token = cookieToken
         }
         let shard = worker.shard
-        let ticket = ExchangeTicket(self)
+        let resumption = ExchangeResumption(self)
         identity.tickets.issue(token: token, userID: principal.userID) { text in
-            shard.post { ticket.resume { $0.ticketGiven(text) } }
+            shard.post { resumption.resume { $0.ticketGiven(text) } }
         }
     }
 
@@ -73,7 +73,7 @@ extension Exchange {
         }
         let ticket = bytes.copy(Int(parameter.start) + 6..<parameter.end)
         let shard = worker.shard
-        let resumption = ExchangeTicket(self)
+        let resumption = ExchangeResumption(self)
         identity.tickets.spend(ticket) { token in
             shard.post { resumption.resume { $0.ticketSpent(token) } }
         }

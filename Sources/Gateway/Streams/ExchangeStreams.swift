@@ -97,8 +97,8 @@ extension Exchange {
     /// The last word follows when the upstream, which is in the middle of something, is done with that.
     private func endSoon(_ stream: StreamState) {
         stream.isMuted = true
-        let ticket = ExchangeTicket(self)
-        worker.shard.later { ticket.resume { $0.sayLastWord() } }
+        let resumption = ExchangeResumption(self)
+        worker.shard.later { resumption.resume { $0.sayLastWord() } }
     }
 
     // MARK: Keep-alive

@@ -87,6 +87,8 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         } else {
             connection.session.resume(id)
         }
+        // A server that takes nothing is not waited for without end; else it is the client's turn.
+        if !isEnded, !isStreaming, output != nil { awaitAnswer() }
         connection.scheduleFlush()
     }
 
@@ -115,10 +117,13 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         guard let output else { return }
         sentCount += count
         output.consume(count)
+        if isStreaming { worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds) }
         guard output.isEmpty else { return }
         self.output = nil
         worker.shard.buffers.give(output)
-        if !isEnded { exchange?.uploadDrained() }
+        guard !isEnded else { return }
+        if !isStreaming { worker.shard.clear(timer) }
+        exchange?.uploadDrained()
     }
 
     func sentEnd() {}

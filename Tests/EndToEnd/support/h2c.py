@@ -26,8 +26,8 @@ class Seen:
 class H2Upstream:
     """Answers each request by `script(upstream, conn, seen)`; by default with 200 and what it got."""
 
-    def __init__(self, context=None, streams=100):
-        self.context, self.streams = context, streams
+    def __init__(self, context=None, streams=100, grants=True):
+        self.context, self.streams, self.grants = context, streams, grants
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(64)
@@ -73,7 +73,8 @@ class H2Upstream:
             self.requests.append(seen)
         elif isinstance(event, h2.events.DataReceived):
             open_streams[event.stream_id].body += event.data
-            conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if self.grants:
+                conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):
             open_streams[event.stream_id].trailers = event.headers
         elif isinstance(event, h2.events.StreamReset):

@@ -1,5 +1,5 @@
 /// A request that waits for something of another queue. Confined to its shard's queue; sent through others untouched.
-final class ExchangeTicket: @unchecked Sendable {
+final class ExchangeResumption: @unchecked Sendable {
     private let exchange: Exchange
     private let serial: Int
 
