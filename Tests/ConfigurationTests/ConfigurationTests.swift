@@ -12,7 +12,8 @@ struct ConfigurationTests {
         store sqlite:data/g.db; revocation_lag 250ms;
         max_head 64k; max_fields 50; max_target 4k; max_token 8k; max_body 5m; max_chunk_extensions 128;
         max_connections 1000; head_timeout 7s; body_min_rate 1k 10s; handshake_timeout 3s; keepalive_timeout 2m;
-        write_timeout 1h;
+        write_timeout 1h; http2_max_streams 10; http2_window 1m; http2_connection_window 2m; http2_resets 5;
+        http2_control_frames 50;
         tls { certificate cert.pem file:key.pem; min_version 1.3; client_ca cert.pem optional; }
         jwt a {
             issuer https://a/; audience x y; algorithms HS256 HS384; keys secret env:LONG; user_id_claim uid;
@@ -24,11 +25,11 @@ struct ConfigurationTests {
             health_check HEAD /up?x=1 every 500ms; connect_timeout 1s; response_timeout 2m; idle_timeout 1h; keepalive 0;
             fail_limit 2; eject_time 1m; tls on; ca cert.pem; tls_name Backend.internal;
         }
-        upstream two { server [::1]:9000; balance round_robin; }
+        upstream two { server [::1]:9000 h2c weight=2; balance round_robin; }
         host API.example.com {
             route GET POST /a/{id}/ {
                 accept api_key jwt; agent {id}; require scope q r; require role x; max_body 0; forward_credential on;
-                websocket off; upstream two;
+                websocket off; stream_keepalive 5s; stream_grace 1m; upstream two;
             }
         }
         route / { accept none; upstream one; }
@@ -57,6 +58,7 @@ struct ConfigurationTests {
         #expect(configuration.keyPrefix == "ag-")
         #expect(configuration.store == .sqlite(path: folder + "/data/g.db"))
         #expect(configuration.revocationLag == .milliseconds(250))
+        #expect(configuration.upstreams[1].servers.map(\.h2c) == [true])
         #expect(configuration.tls?.identities.count == 1)
         #expect(configuration.tls?.minimumVersion == .v13)
         #expect(configuration.tls?.clientAuthority?.mode == .optional)
@@ -79,6 +81,8 @@ struct ConfigurationTests {
         expected.handshakeTimeout = .seconds(3)
         expected.keepaliveTimeout = .seconds(120)
         expected.writeTimeout = .seconds(3600)
+        (expected.http2Streams, expected.http2Resets, expected.http2ControlFrames) = (10, 5, 50)
+        (expected.http2Window, expected.http2ConnectionWindow) = (1 << 20, 2 << 20)
         #expect(limits == expected)
     }
 
@@ -124,6 +128,7 @@ struct ConfigurationTests {
         #expect(first.agentParameter == "id" && first.upstream == 1 && first.maxBody == 0)
         #expect(first.requirements.map(\.claim) == ["scope", "role"])
         #expect(first.forwardCredential == true && !first.webSocket)
+        #expect(first.streamKeepalive == .seconds(5) && first.streamGrace == .seconds(60) && !first.acceptsTicket)
         #expect(first.name == "api.example.com GET|POST /a/{id}/")
         let second = configuration.routes[1]
         #expect(second.index == 1 && second.isPublic && second.host == nil && second.maxBody == 5 << 20)

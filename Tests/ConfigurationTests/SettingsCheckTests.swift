@@ -15,6 +15,16 @@ struct SettingsCheckTests {
                 "5:16: error: '99999999999999999999d' is out of range; write something from 10ms to 1h",
             ], why: "gateway-conf.md: a time without its unit"),
         Row(
+            "bounds of HTTP/2",
+            "http2_max_streams 0;\nhttp2_window 1k;\nhttp2_resets many;\nhttp2_control_frames 1;\nhttp2_connection_window 128k;",
+            [
+                "1:19: error: '0' is out of range; write something from 1 to 1000",
+                "2:14: error: '1k' is out of range; write something from 64k to 16m",
+                "3:14: error: 'many' is no whole number; write a number from 1 to 1000000",
+                "4:22: error: '1' is out of range; write something from 10 to 1000000",
+                "5:1: error: http2_connection_window is smaller than http2_window; give the connection as much as one of its streams at least",
+            ], why: "each has a range that makes sense"),
+        Row(
             "sizes", "max_head 32kb;\nmax_target 0;\nmax_body -1;\nmax_token 9999999999g;\nbody_min_rate 500 20;",
             [
                 "1:10: error: '32kb' is no size; write '32k'",

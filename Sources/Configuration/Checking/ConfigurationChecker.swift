@@ -13,6 +13,7 @@ struct ConfigurationChecker {
         for directive in directives where !settings.apply(directive, to: &result) {
             settings.applyLimit(directive, to: &result.limits)
         }
+        checkWindows(directives, result.limits)
         let blocks = { (name: String) in directives.filter { $0.name.text == name } }
         result.tls = blocks("tls").first.flatMap { TLSChecker(context: context).check($0) }
         (result.issuers, result.signing) = IssuerChecker(context: context).check(blocks("jwt"))
@@ -36,6 +37,18 @@ struct ConfigurationChecker {
             result.store = .sqlite(path: file.source.resolve("data/gatehouse.db"))
         }
         return result
+    }
+
+    /// A connection that bears less than one of its streams would make that window a lie.
+    private func checkWindows(_ directives: [Directive], _ limits: Limits) {
+        guard limits.http2ConnectionWindow < limits.http2Window,
+            let directive = directives.last(where: {
+                $0.name.text.hasPrefix("http2_") && $0.name.text.hasSuffix("window")
+            })
+        else { return }
+        context.error(
+            "http2_connection_window is smaller than http2_window", at: directive.name,
+            suggestion: "give the connection as much as one of its streams at least")
     }
 
     private func needsStore(_ result: Configuration) -> Bool {

@@ -17,7 +17,8 @@ public struct HeaderBlock {
         case flood
     }
 
-    /// Bytes of one list, counted as SETTINGS_MAX_HEADER_LIST_SIZE does, that end the connection.
+    /// A list of so many bytes, counted as SETTINGS_MAX_HEADER_LIST_SIZE does, ends the connection, unless the limit is so
+    /// large that four times as many are needed.
     public static let listAtMost = 1 << 20
 
     private let limit: Int
@@ -52,7 +53,7 @@ public struct HeaderBlock {
     /// Takes a field.
     public mutating func add(_ name: Span<UInt8>, _ value: Span<UInt8>) {
         listSize += name.count + value.count + 32
-        if listSize > Self.listAtMost { fault = .flood }
+        if listSize > max(Self.listAtMost, 4 * limit) { fault = .flood }
         guard fault == nil else { return }
         guard listSize <= limit + 4096 else { return fault = .tooLarge }
         if name.count > 0, name[0] == UInt8(ascii: ":") { return addPseudo(name, value) }
