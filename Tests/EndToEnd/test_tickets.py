@@ -3,6 +3,7 @@
 import concurrent.futures
 import re
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
@@ -159,6 +160,22 @@ def test_a_websocket_opens_by_ticket(start):
         chat(gateway, f"/api/open/chat?token={ticket}")
     assert refused.value.response.status_code == 401
     echo.close()
+
+
+def test_log_in_and_open_over_http_2(gateway, door, lab, upstream):
+    """The gateway's own endpoints take their bodies from streams as well, and a body waits for its ticket."""
+    base = f"https://localhost:{gateway.ports.tls}"
+    with httpx.Client(http2=True, verify=lab.client_context(), base_url=base) as client:
+        answer = client.post("/api/auth/login/", json={"email": "t@example.com", "password": PASSWORD})
+        assert (answer.http_version, answer.status_code) == ("HTTP/2", 200)
+        bearer = {"Authorization": "Bearer " + answer.json()["access"]}
+        ticket = client.post("/api/auth/ticket/", headers=bearer).json()["ticket"]
+        body = b"x" * 200_000
+        assert client.post(f"/api/open/x?token={ticket}", content=body).status_code == 200
+        assert upstream.requests[-1].body == body and upstream.requests[-1].target == "/api/open/x"
+        large = client.post("/api/auth/login/", json={"email": "x" * 100_000, "password": "y"})
+        assert large.status_code == 413 and client.post("/api/auth/logout/", headers=bearer).status_code == 204
+        assert client.get("/api/x", headers=bearer).json()["error"] == "token_revoked"
 
 
 def test_operators_see_it(gateway):
