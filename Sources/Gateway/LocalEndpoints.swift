@@ -30,7 +30,7 @@ extension Exchange {
 
     /// A credential that came over plain HTTP was exposed: it is refused, so that nobody goes on using it.
     private func redirect(_ bytes: Span<UInt8>) {
-        if head.authorization != nil { return refuse(.httpsRequired) }
+        if head.authorization != nil || exposesTicket(bytes) { return refuse(.httpsRequired) }
         guard let host = head.host else { return refuse(.badRequest(field: "host", reason: "missing")) }
         var location = Array("https://".utf8)
         location += Array(HostName.withoutPort(bytes.extracting(host.range)).utf8)

@@ -109,6 +109,19 @@ def test_the_routes_demands_count(gateway, door, access):
     refusal(gateway.ask(f"/api/open/scoped/x?token={ticket_of(door, access)}"), 403, "permission_denied")
 
 
+def test_an_exposed_ticket_is_refused_and_spent(gateway, door, access):
+    ticket = ticket_of(door, access)
+    refusal(gateway.ask(f"/api/open/x?token={ticket}", listener="redirect"), 403, "https_required")
+    refusal(gateway.ask(f"/api/open/x?token={ticket}"), 401, "token_invalid")
+    assert gateway.ask("/api/open/x?token=other", listener="redirect").status == 308
+
+
+def test_an_escaped_name_is_the_same_name(gateway, door, access):
+    ticket = ticket_of(door, access)
+    refusal(gateway.ask(f"/api/open/x?token={ticket}&%74oken=x"), 400, "bad_request")
+    refusal(gateway.ask(f"/api/open/x?tOKEN={ticket}"), 401, "credentials_missing")
+
+
 def test_many_spend_it_at_once(gateway, door, access):
     ticket = ticket_of(door, access)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:

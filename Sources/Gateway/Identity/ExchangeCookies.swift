@@ -65,7 +65,7 @@ extension Exchange {
     func refuseAfterWaiting(_ refusal: Refusal) {
         isWaiting = false
         answerLines = []
-        clearCookies(after: refusal)
+        if ticketParameter == nil { clearCookies(after: refusal) }
         refuse(refusal)
     }
 }

@@ -53,16 +53,40 @@ extension Exchange {
         while start <= query.end {
             var end = start
             while end < query.end, bytes[end] != UInt8(ascii: "&") { end += 1 }
-            let isTicket =
-                end - start >= 5 && TextMatch.equalsIgnoringCase(bytes, start..<start + 5, "token")
-                && (end - start == 5 || bytes[start + 5] == UInt8(ascii: "=")) && bytes[start] == UInt8(ascii: "t")
-            if isTicket {
+            if isNamedToken(bytes, start..<end) {
                 if case .one = found { return .several }
                 found = .one(ByteRange(from: start, to: end))
             }
             start = end + 1
         }
         return found
+    }
+
+    /// Whether a parameter's name is `token`, also when some of its bytes are escaped: the upstream would read it so.
+    private static func isNamedToken(_ bytes: Span<UInt8>, _ parameter: Range<Int>) -> Bool {
+        var name: [UInt8] = []
+        var place = parameter.lowerBound
+        while place < parameter.upperBound, bytes[place] != UInt8(ascii: "="), name.count <= 5 {
+            if bytes[place] == UInt8(ascii: "%"), place + 2 < parameter.upperBound {
+                let digits = String(decoding: [bytes[place + 1], bytes[place + 2]], as: UTF8.self)
+                name.append(UInt8(digits, radix: 16) ?? 0)
+                place += 3
+            } else {
+                name.append(bytes[place])
+                place += 1
+            }
+        }
+        return name == Array("token".utf8)
+    }
+
+    /// A ticket came over plain HTTP, where it was exposed: it is spent, so that nobody else does that.
+    func exposesTicket(_ bytes: Span<UInt8>) -> Bool {
+        guard let query = head.query, let identity = worker.identity,
+            serving.configuration.routes.contains(where: \.acceptsTicket),
+            case .one(let parameter) = Self.parameter(bytes, query), parameter.count == 6 + Self.ticketLength
+        else { return false }
+        identity.tickets.spend(bytes.copy(Int(parameter.start) + 6..<parameter.end)) { _ in }
+        return true
     }
 
     /// Begins to spend the ticket; `ticketSpent` goes on.
