@@ -59,8 +59,8 @@ final class Exchange {
     var ownerBodyCount = 0
     /// The token that came in a cookie, or was renewed; empty where it came in `Authorization` or there is none.
     var cookieToken: [UInt8] = []
-    /// The ticket among the query's parameters.
-    var ticketParameter: ByteRange?
+    /// What the query says of tickets, on a route that takes one.
+    var ticket = QueryTicket.none
     /// The body of a request that the gateway serves itself.
     var collected: [UInt8] = []
     var isCollecting = false
@@ -155,7 +155,7 @@ final class Exchange {
         isUpgrading = false
         mustClose = false
         messages = GRPCMessages()
-        ticketParameter = nil
+        ticket = .none
         hasRetried = false
         triedServers = 0
         bytesIn = 0
@@ -264,8 +264,8 @@ final class Exchange {
         if let credential = head.authorization {
             result = worker.authenticator.authenticate(
                 authorization: bytes.extracting(credential.range), now: worker.clock.update())
-        } else if let ticketParameter {
-            return spendTicket(ticketParameter, bytes)
+        } else if case .one(_, let text) = ticket {
+            return spendTicket(text, bytes)
         } else if let settings = serving.cookies {
             result = authenticateByCookie(bytes, settings)
             if isWaiting { return .wait }

@@ -19,10 +19,14 @@ import Transport
         table = TicketTable(now: { MonotonicTime(nanoseconds: clock.now.load(ordering: .relaxed)) })
     }
 
-    private func issue(_ token: String = "token", user: String = "ann") async -> String? {
+    private func ask(_ token: [UInt8], user: String) async -> TicketTable.Issue {
         await withCheckedContinuation { done in
-            table.issue(token: [UInt8](token.utf8), userID: user) { done.resume(returning: $0) }
+            table.issue(token: token, userID: user) { done.resume(returning: $0) }
         }
+    }
+
+    private func issue(_ token: String = "token", user: String = "ann") async -> String? {
+        if case .issued(let ticket) = await ask([UInt8](token.utf8), user: user) { ticket } else { nil }
     }
 
     private func spend(_ ticket: String) async -> String? {
@@ -71,5 +75,25 @@ import Transport
         #expect(await issue(user: "bob") != nil)
         clock.move(seconds: TicketTable.lifetime)
         #expect(await issue() != nil)
+    }
+
+    @Test("who has too many hears when the first of them ends")
+    func waits() async throws {
+        #expect(await issue() != nil)
+        clock.move(seconds: 10)
+        for _ in 1..<TicketTable.perUser { #expect(await issue() != nil) }
+        #expect(await ask([1], user: "ann") == .full(retryAfter: 20))
+        clock.move(seconds: 19)
+        #expect(await ask([1], user: "ann") == .full(retryAfter: 1))
+    }
+
+    @Test("the tokens behind them have a bound in bytes, and what is spent makes room")
+    func boundedInBytes() async throws {
+        let half = [UInt8](repeating: 1, count: TicketTable.bytesAtMost / 2)
+        guard case .issued(let ticket) = await ask(half, user: "a") else { return #expect(Bool(false)) }
+        #expect(await ask(half, user: "b") != .full(retryAfter: 30))
+        #expect(await ask([1], user: "c") == .full(retryAfter: 30))
+        #expect(await spend(ticket) != nil)
+        #expect(await issue(user: "c") != nil)
     }
 }

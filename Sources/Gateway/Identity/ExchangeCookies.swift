@@ -65,7 +65,7 @@ extension Exchange {
     func refuseAfterWaiting(_ refusal: Refusal) {
         isWaiting = false
         answerLines = []
-        if ticketParameter == nil { clearCookies(after: refusal) }
+        if ticket == .none { clearCookies(after: refusal) }
         refuse(refusal)
     }
 }

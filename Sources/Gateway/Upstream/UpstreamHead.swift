@@ -56,15 +56,15 @@ enum UpstreamHead {
         output.append(bytes, head.methodRange.range)
         output.append(" ")
         output.append(exchange.path)
-        if let query = head.query { appendQuery(query, without: exchange.ticketParameter, bytes, to: output) }
+        if let query = head.query { appendQuery(query, without: exchange.ticket, bytes, to: output) }
         output.append(" HTTP/1.1\r\n")
     }
 
     /// The query byte for byte; a ticket is not for the upstream, and leaves no trace.
     private static func appendQuery(
-        _ query: ByteRange, without ticket: ByteRange?, _ bytes: Span<UInt8>, to output: ByteBuffer
+        _ query: ByteRange, without ticket: QueryTicket, _ bytes: Span<UInt8>, to output: ByteBuffer
     ) {
-        guard let ticket else {
+        guard case .one(let ticket, _) = ticket else {
             output.append("?")
             return output.append(bytes, query.range)
         }

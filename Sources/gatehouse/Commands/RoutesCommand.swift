@@ -50,7 +50,11 @@ struct RoutesCommand: ParsableCommand {
     private func whoMayPass(_ route: Route) -> String {
         if route.isPublic { return "everybody" }
         let kinds = route.accept.names.map { kind in
-            kind == "api_key" ? route.agentParameter.map { "api_key of {\($0)}" } ?? kind : kind
+            switch kind {
+            case "api_key": route.agentParameter.map { "api_key of {\($0)}" } ?? kind
+            case "jwt" where route.acceptsTicket: "jwt (or its ticket)"
+            default: kind
+            }
         }
         let requirements = route.requirements.map { " with \($0.claim) \($0.values.joined(separator: "|"))" }
         return kinds.joined(separator: " or ") + requirements.joined(separator: " and")
@@ -62,7 +66,7 @@ struct RoutesCommand: ParsableCommand {
         return [
             "host": route.host.map { .string($0) } ?? .null, "methods": strings(route.methods),
             "pattern": .string(route.pattern.text), "accept": strings(route.isPublic ? ["none"] : route.accept.names),
-            "agent": route.agentParameter.map { .string($0) } ?? .null,
+            "acceptQuery": route.acceptsTicket ? .string("token") : .null, "agent": route.agentParameter.map { .string($0) } ?? .null,
             "require": .array(
                 route.requirements.map { .object(["claim": .string($0.claim), "values": strings($0.values)]) }),
             "upstream": .string(upstream.name), "servers": strings(upstream.servers.map(\.text)),
