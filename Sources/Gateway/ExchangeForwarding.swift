@@ -118,6 +118,8 @@ extension Exchange {
     func upstreamFailed(_ failure: UpstreamFailure) {
         guard progress != .done, let failed = upstream else { return }
         upstream = nil
+        // Its last word is written already.
+        if let stream, stream.isMuted { return }
         // The answer is known already, only the rest of its body is missing.
         if hasOwnerAnswer { return ownerCheckEnded() }
         if let stream, stream.isEarly {
@@ -138,11 +140,11 @@ extension Exchange {
         }
     }
 
-    /// A request that no server has seen goes to another one; one that a kept connection may have swallowed is sent
-    /// once more when that does no harm (RFC 9110 §9.2.2).
     /// A request that servers give back unseen is sent anew so often at most.
     private static let refusalsAtMost = 3
 
+    /// A request that no server has seen goes to another one; one that a kept connection may have swallowed is sent
+    /// once more when that does no harm (RFC 9110 §9.2.2).
     private func retries(after failure: UpstreamFailure, on failed: any UpstreamLink) -> Bool {
         let pool = failed.pool
         switch failure {
@@ -154,7 +156,7 @@ extension Exchange {
             guard triedServers <= Self.refusalsAtMost, failed.sentCount == 0 || isRepeatable else { return false }
         case .broken:
             guard failed.wasReused, !hasRetried, !failed.hasAnswered,
-                failed.sentCount == 0 || isRepeatable
+                !failed.mayHaveArrived || isRepeatable
             else { return false }
             hasRetried = true
         case .timeout, .malformed: return false

@@ -322,6 +322,16 @@ def test_a_block_that_stalls(start):
         assert frames.wire.ended(3)
 
 
+def test_a_block_that_stalls_on_a_connection_that_idles(start, good):
+    """keepalive_timeout is for silence between requests, not for a head under way."""
+    gateway = start(configuration(top="head_timeout 1s;"))
+    with Frames(gateway) as frames:
+        assert frames.answer(frames.request(token=good)).status == 200
+        frames.send(raw(HEADERS, END_STREAM, 3, GET[:5]))
+        frames.goaway(4)
+        assert frames.wire.ended(3)
+
+
 def test_a_malformed_request_leaves_the_others_alone(start, upstream, good):
     """The rest of the connection outlives head_timeout."""
     gateway = start(configuration(top="head_timeout 1s;"))

@@ -31,6 +31,8 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     private var isLingering = false
     private var lingered = 0
     private var isFlushScheduled = false
+    /// `readTimer` bounds a header block.
+    private var isTimingBlock = false
     /// Streams whose requests brought something that is to be sent to an upstream.
     private var touched: [HTTP2Stream] = []
     /// Streams with bytes that wait for the client.
@@ -105,15 +107,26 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         for stream in touched { stream.flushUpload() }
         touched.removeAll(keepingCapacity: true)
         guard !isClosed, !isLingering else { return }
-        if session.isWithinBlock {
-            if !readTimer.isSet { worker.shard.set(readTimer, after: limits.headTimeout.nanoseconds) }
-        } else if session.streamCount > 0 {
-            worker.shard.clear(readTimer)
-        }
+        timeBlock()
         if uploadingStreams > 0, !uploadTimer.isSet {
             worker.shard.set(uploadTimer, after: limits.bodyRateWindow.nanoseconds)
         }
         flush()
+    }
+
+    /// A header block that has begun ends within `head_timeout`, also on a connection that idles.
+    private func timeBlock() {
+        if session.isWithinBlock {
+            guard !isTimingBlock else { return }
+            isTimingBlock = true
+            worker.shard.set(readTimer, after: limits.headTimeout.nanoseconds)
+        } else if session.streamCount > 0 {
+            isTimingBlock = false
+            worker.shard.clear(readTimer)
+        } else if isTimingBlock {
+            isTimingBlock = false
+            worker.shard.set(readTimer, after: limits.keepaliveTimeout.nanoseconds)
+        }
     }
 
     /// Something of this stream's request is to be sent on when the bytes at hand are taken.
@@ -204,7 +217,8 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     func streamClosed() {
         guard !isClosed, !isLingering, session.streamCount == 0 else { return }
         if worker.isReplaced && !isAnnounced { return waitForLastRequest() }
-        worker.shard.set(readTimer, after: limits.keepaliveTimeout.nanoseconds)
+        // A head that is under way keeps its bound.
+        if !isTimingBlock { worker.shard.set(readTimer, after: limits.keepaliveTimeout.nanoseconds) }
         if worker.isDraining { endGracefully() }
     }
 
@@ -319,6 +333,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         giveOutput()
         let owners = session.owners
         session.detachAll()
+        touched.removeAll()
         for owner in owners { owner.closed(.cancel) }
         worker.connectionClosed(client.label)
     }

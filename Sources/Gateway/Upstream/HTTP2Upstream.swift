@@ -270,6 +270,7 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
         worker.shard.remove(timer)
         worker.shard.remove(self)
         session.detachAll()
+        touched.removeAll()
         socket.close()
         giveOutput()
     }

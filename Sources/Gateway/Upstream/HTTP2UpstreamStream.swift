@@ -15,6 +15,8 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
     private var isEnded = false
     private var trailers: [UInt8]?
     private(set) var sentCount = 0
+    /// Its head was handed over to be sent.
+    private(set) var mayHaveArrived = false
     private(set) var hasAnswered = false
     let wasReused: Bool
     // The answer.
@@ -79,8 +81,13 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
             guard
                 let opened = connection.session.submitRequest(
                     text: text, scheme: pool.tls == nil ? "http" : "https", isEnd: isEnd)
-            else { return fail(.refused) }
+            else {
+                // The connection has no stream ids left, or the server wants no more streams.
+                connection.retire()
+                return fail(.refused)
+            }
             id = opened
+            mayHaveArrived = true
             headText = nil
             worker.shard.buffers.give(text)
             connection.session.attach(self, to: opened)

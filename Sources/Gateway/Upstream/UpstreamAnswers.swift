@@ -15,15 +15,18 @@ extension UpstreamConnection {
                 guard take(buffer, for: exchange) else { return }
             case .needsReadable, .needsWritable:
                 if buffer.isEmpty { giveInput() }
+                if phase == .streaming { awaitMore() }
                 return exchange.flushAnswer()
             case .ended: return ended(inOrder: true)
             case .failed: return ended(inOrder: false)
             }
         } while socket.hasPending && interest.contains(.readable)
-        if phase == .streaming { worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds) }
+        if phase == .streaming { awaitMore() }
         exchange.flushAnswer()
         if self.exchange === exchange, exchange.isAnswerBackedUp { pauseReading() }
     }
+
+    private func awaitMore() { worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds) }
 
     /// Passes on what came; false when the exchange came to its end by it.
     private func take(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {

@@ -41,6 +41,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
     private(set) var wasReused = false
     /// Bytes of this exchange's request that the socket took.
     private(set) var sentCount = 0
+    var mayHaveArrived: Bool { sentCount > 0 }
     /// A byte of the answer came.
     var hasAnswered = false
     var isTunnel = false

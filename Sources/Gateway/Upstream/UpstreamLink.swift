@@ -11,8 +11,10 @@ protocol UpstreamLink: AnyObject {
     var wasReused: Bool { get }
     /// A byte of the answer came.
     var hasAnswered: Bool { get }
-    /// Bytes of the request that are gone.
+    /// Bytes of the request that are gone, so that another link cannot have them.
     var sentCount: Int { get }
+    /// The server may have seen the request, and carried it out.
+    var mayHaveArrived: Bool { get }
     /// Bytes that wait for the server.
     var pendingCount: Int { get }
 
