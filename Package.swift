@@ -54,12 +54,14 @@ let package = Package(
         module("Configuration", ["JOSE", "HTTP", "Transport", "CLinux"]),
         module("Policy", ["Configuration", "JOSE", "HTTP"]),
         module("Identity", ["Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability", "COpenSSL"]),
+        module("Providers", ["Policy", "Configuration", "JOSE", "HTTP", "Transport"]),
         module("Stores", ["Identity", "CLinux", sqlite]),
         // The keys page becomes part of the program.
         .target(
             name: "Gateway",
             dependencies: [
-                "Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability", "CLinux", log,
+                "Identity", "Providers", "Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability",
+                "CLinux", log,
             ],
             resources: ["html", "css", "js"].map { .embedInCode("Console/console.\($0)") },
             swiftSettings: strict + fast),

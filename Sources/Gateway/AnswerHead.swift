@@ -1,3 +1,4 @@
+import Configuration
 import HTTP
 import Policy
 import Transport
@@ -12,7 +13,8 @@ enum AnswerHead {
         appendStatusLine(answer, bytes, to: output)
         // RFC 9111 §7.3: a cache would give one user's tokens to the next.
         let setsCookies = !exchange.answerLines.isEmpty
-        appendKept(answer, bytes, withoutCaching: setsCookies, to: output)
+        appendKept(
+            answer, bytes, withoutCaching: setsCookies, ownsOrigins: exchange.route?.cors != nil, to: output)
         var closes = closes
         switch answer.framing {
         case .none:
@@ -33,6 +35,7 @@ enum AnswerHead {
             output.append(exchange.answerLines)
             output.append("Cache-Control: no-store\r\n")
         }
+        if !exchange.policyLines.isEmpty { output.append(exchange.policyLines) }
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
         if closes {
@@ -76,7 +79,7 @@ enum AnswerHead {
         }
         run.flush(bytes, to: output)
         if !isMultiplexed { output.append("Upgrade: websocket\r\nConnection: Upgrade\r\n") }
-        output.append(exchange.answerLines)
+        output.append(exchange.furtherLines)
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
         output.append("\r\n\r\n")
@@ -85,7 +88,7 @@ enum AnswerHead {
     /// Appends an interim head (1xx) without what is meant for one hop.
     static func appendInterim(_ exchange: Exchange, bytes: Span<UInt8>, to output: ByteBuffer) {
         appendStatusLine(exchange.answer, bytes, to: output)
-        appendKept(exchange.answer, bytes, withoutCaching: false, to: output)
+        appendKept(exchange.answer, bytes, withoutCaching: false, ownsOrigins: false, to: output)
         output.append("\r\n")
     }
 
@@ -97,13 +100,16 @@ enum AnswerHead {
         output.append("\r\n")
     }
 
-    /// Neighbouring kept lines leave in one copy.
+    /// Neighbouring kept lines leave in one copy. `ownsOrigins`: what origins may read the answer is said by the gateway.
     private static func appendKept(
-        _ answer: ResponseHead, _ bytes: Span<UInt8>, withoutCaching: Bool, to output: ByteBuffer
+        _ answer: ResponseHead, _ bytes: Span<UInt8>, withoutCaching: Bool, ownsOrigins: Bool, to output: ByteBuffer
     ) {
         var run = LineRun()
         for index in answer.fields.indices where HeaderPolicy.disposition(ofResponse: answer.fields[index]) == .copy {
             if withoutCaching, answer.fields[index].id == .cacheControl { continue }
+            if ownsOrigins, TextMatch.hasPrefixIgnoringCase(bytes, answer.fields[index].name.range, "access-control-") {
+                continue
+            }
             run.add(answer.fields[index].line.range, bytes, to: output)
         }
         run.flush(bytes, to: output)

@@ -42,6 +42,8 @@ final class Exchange {
     private(set) var path: [UInt8] = []
     private(set) var requestID: [UInt8] = []
     private var match = RouteMatch()
+    /// The segment of the path that names the agent.
+    var agentRange: ByteRange? { match.agent }
 
     // The decision.
     private(set) var routeIndex = -1
@@ -71,6 +73,8 @@ final class Exchange {
     // The answer.
     /// Further complete header lines of whatever answer there will be.
     var answerLines: [UInt8] = []
+    /// Complete header lines that the route's limits and other origins bring to every answer.
+    var policyLines: [UInt8] = []
     var answer = ResponseHead()
     var progress = Progress.none
     var status = 0
@@ -154,6 +158,7 @@ final class Exchange {
         stream = nil
         isUpgrading = false
         mustClose = false
+        policyLines.removeAll(keepingCapacity: true)
         messages = GRPCMessages()
         ticket = .none
         hasRetried = false
@@ -200,6 +205,7 @@ final class Exchange {
         case .forward: forward()
         case .refuse(let refusal): refuse(refusal)
         case .serve: serveEndpoint()
+        case .answer(let answer): answerLocally(answer)
         case .wait: isWaiting = true
         }
     }
@@ -210,6 +216,8 @@ final class Exchange {
         case refuse(Refusal)
         /// The gateway is what it asks.
         case serve
+        /// It is answered from here.
+        case answer(LocalAnswer)
         /// Its credential is looked for elsewhere: `renewed` or `ticketSpent` goes on.
         case wait
     }
@@ -244,6 +252,9 @@ final class Exchange {
             }
             return endpoint.isPublic ? .serve : authenticate(bytes)
         }
+        if let answer = preflight(bytes, host: bytes.extracting(host.range), path: path.span) {
+            return .answer(answer)
+        }
         let outcome = serving.router.match(
             host: bytes.extracting(host.range), method: head.method,
             methodName: bytes.extracting(head.methodRange.range), path: path.span, into: &match)
@@ -252,11 +263,21 @@ final class Exchange {
         case .methodNotAllowed(let allowed): return .refuse(.methodNotAllowed(allowed: allowed))
         case .found: routeIndex = match.routeIndex
         }
+        if let policy = serving.policies[routeIndex] {
+            if let cors = policy.cors { beginCrossOrigin(cors, bytes) }
+            if let refusal = limitByAddress(policy) { return .refuse(refusal) }
+        }
         let route = serving.configuration.routes[routeIndex]
         guard findTicket(route, bytes) else {
             return .refuse(.badRequest(field: "token", reason: "sent more than once"))
         }
         return route.isPublic ? admit() : authenticate(bytes)
+    }
+
+    /// The route is known otherwise than by the request's own method.
+    func meet(_ match: RouteMatch) {
+        self.match = match
+        routeIndex = match.routeIndex
     }
 
     private func authenticate(_ bytes: Span<UInt8>) -> Decision {
@@ -274,6 +295,8 @@ final class Exchange {
         }
         switch result {
         case .refused(let refusal): return .refuse(refusal)
+        case .keyUnknown(let issuer, let hasKeys): return awaitKeys(of: issuer, hasKeys: hasKeys)
+        case .unknownToken: return introspect(bytes)
         case .principal(let principal):
             admitted(principal)
             return admit()
@@ -294,14 +317,21 @@ final class Exchange {
         }
         let route = serving.configuration.routes[routeIndex]
         let path = path
-        if let principal, let refusal = Authorizer.authorize(principal, route: route, path: path.span, match: match) {
-            return .refuse(refusal)
+        if let principal {
+            if let refusal = Authorizer.authorize(principal, route: route, path: path.span, match: match) {
+                tellLimits(to: principal)
+                return .refuse(refusal)
+            }
+            if let refusal = limitRate(of: principal) { return .refuse(refusal) }
         }
         if let refusal = handshake(route) { return .refuse(refusal) }
         if case .length(let count) = head.framing, count > UInt64(route.maxBody), !head.isGRPC {
             return .refuse(.bodyTooLarge(limit: route.maxBody))
         }
-        if let principal, principal.kind == .apiKey { worker.note(useOf: principal) }
+        if let principal {
+            if let refusal = limitUse(by: principal) { return .refuse(refusal) }
+            if principal.kind == .apiKey { worker.note(useOf: principal) }
+        }
         return .forward
     }
 
@@ -313,6 +343,7 @@ final class Exchange {
         case .refuse(let refusal): return refuse(refusal)
         case .serve: serveEndpoint()
         case .forward: forward()
+        case .answer(let answer): answerLocally(answer)
         case .wait: return
         }
         // Answered already, this may be the next request of the connection.

@@ -91,7 +91,7 @@ extension Exchange {
         let (requestID, date) = (requestID, date)
         serving.envelope.append(
             refusal, requestID: requestID.span, date: date.span, close: closes, headOnly: head.method == .head,
-            isGRPC: head.isGRPC, extra: answerLines, to: downstream.takeHead())
+            isGRPC: head.isGRPC, extra: furtherLines, to: downstream.takeHead())
         downstream.sendHead(.complete)
         finish(reusable: !closes)
     }
@@ -104,9 +104,15 @@ extension Exchange {
         let (requestID, date) = (requestID, date)
         local.append(
             requestID: requestID.span, date: date.span, close: closes, headOnly: head.method == .head,
-            further: answerLines, to: downstream.takeHead())
+            further: furtherLines, to: downstream.takeHead())
         downstream.sendHead(.complete)
         finish(reusable: !closes)
+    }
+
+    /// Header lines of whatever answer there will be.
+    var furtherLines: [UInt8] {
+        if policyLines.isEmpty { return answerLines }
+        return answerLines.isEmpty ? policyLines : answerLines + policyLines
     }
 
     /// `Date`, as of now.

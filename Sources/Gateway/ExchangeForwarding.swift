@@ -37,8 +37,14 @@ extension Exchange {
         guard progress != .done, let upstream, !isRequestComplete else { return }
         isRequestComplete = true
         if isTunnel { return upstream.endTunnel() }
-        if head.framing == .chunked { upstream.appendBodyEnd(trailers: head.isGRPC ? trailers : []) }
+        if head.framing == .chunked { upstream.appendBodyEnd(trailers: head.isGRPC ? forwarded(trailers) : []) }
         upstream.requestComplete()
+    }
+
+    /// The trailer lines without those that only the gateway may send.
+    private func forwarded(_ trailers: [UInt8]) -> [UInt8] {
+        if trailers.isEmpty || serving.injectedNames.isEmpty { return trailers }
+        return TrailerLines.without(trailers) { serving.isInjected($0) }
     }
 
     /// The rest of the request cannot be passed on: the upstream never sees a complete one.

@@ -19,12 +19,14 @@ extension Server {
             known.keys = found.keys
             known.revocations = RevocationSet(found.revocations.entries, now: WallClock.seconds())
         } catch { throw ServerError(message: "\(error)") }
-        identity = IdentityService(
+        let identity = IdentityService(
             store: store, cores: configuration.workers,
             publisher: IdentityService.Publisher(
                 revoke: { [weak self] revocations, done in self?.publish(revocations, done) },
                 reloadKeys: { [weak self] done in self?.reloadKeys(done) },
                 report: { [logger] error in logger.error("a request was refused with store_unavailable: \(error)") }))
+        do throws(StoreError) { try identity.prepare() } catch { throw ServerError(message: "\(error)") }
+        self.identity = identity
     }
 
     private func storeChanged(_ event: StoreFollower.Event) {

@@ -30,6 +30,8 @@ public final class Server: @unchecked Sendable {
     private(set) var configuration: Configuration
     private let tickets: TLSTicketKeys
     private let admission: Admission
+    private let rates = RateTable()
+    private var providers = Providers()
     private(set) var workers: [Worker] = []
     var follower: StoreFollower?
     var identity: IdentityService?
@@ -93,6 +95,9 @@ public final class Server: @unchecked Sendable {
         let sockets = try openAll(configuration)
         try followStore()
         try dropPrivileges()
+        takeKnownKeys(serving, former: nil)
+        providers = serving.providers
+        providers.start()
         for index in 0..<configuration.workers { try addWorker(index, serving) }
         for worker in workers { worker.shard.post { worker.start() } }
         for (listener, descriptors) in sockets { attach(listener, descriptors) }
@@ -115,7 +120,8 @@ public final class Server: @unchecked Sendable {
     }
 
     private func makeServing(_ configuration: Configuration) throws(ServerError) -> Serving {
-        do throws(TLSError) { return try Serving(configuration, tickets: tickets) } catch {
+        let providers = try makeProviders(configuration)
+        do throws(TLSError) { return try Serving(configuration, tickets: tickets, providers: providers) } catch {
             throw ServerError(message: error.message)
         }
     }
@@ -135,7 +141,7 @@ public final class Server: @unchecked Sendable {
         do throws(SocketError) {
             let shard = try Shard(index: index)
             let worker = Worker(
-                shard: shard, serving: serving, known: known, identity: identity, accessLog: accessLog,
+                shard: shard, serving: serving, known: known, identity: identity, rates: rates, accessLog: accessLog,
                 admission: admission, logger: logger)
             shard.start()
             workers.append(worker)
@@ -251,11 +257,15 @@ public final class Server: @unchecked Sendable {
             throw error
         }
         warnOfRestart(fresh)
+        takeKnownKeys(serving, former: configuration)
         configuration = fresh
         for worker in workers {
             let known = known
             worker.shard.queue.sync { worker.apply(serving, known: known) }
         }
+        providers.stop()
+        providers = serving.providers
+        providers.start()
         for (listener, descriptors) in opened { attach(listener, descriptors) }
         watchUpstreams(serving)
     }
@@ -283,6 +293,7 @@ public final class Server: @unchecked Sendable {
             "stopping; requests in flight may finish", metadata: ["drain_timeout": "\(configuration.drainTimeout)"])
         health?.stop()
         names?.stop()
+        providers.stop()
         for worker in workers {
             worker.shard.post { [self] in
                 worker.onDrained = { self.workerDrained() }
@@ -309,6 +320,7 @@ public final class Server: @unchecked Sendable {
             guard drained == workers.count else { return }
             for worker in workers { worker.shard.queue.sync { worker.shard.stop() } }
             follower?.stop()
+            identity?.usage.flush()
             if let accessLog { _ = accessLog.flush(deadline: .now() + .seconds(1)) }
             logger.notice("stopped")
             finished.signal()
@@ -345,6 +357,7 @@ public final class Server: @unchecked Sendable {
             renderer.failedReloads = failedReloads
             renderer.droppedLogLines = accessLog?.droppedLines ?? 0
             renderer.process = ProcessFigures.read()
+            renderer.providers = providers.reports
             let base = renderer
             ShardSurvey.ask(workers, { ($0.snapshot(), $0.upstreamStates()) }) { answers in
                 var merged = MetricsSnapshot()

@@ -24,16 +24,30 @@ final class Serving: Sendable {
     let cookies: SessionCookies?
     /// The keys page.
     let console: ConsolePages?
+    /// Who is asked for keys and about opaque tokens.
+    let providers: Providers
+    /// Limits and other origins, by the route's index; nil where the route has none.
+    let policies: [RoutePolicy?]
+    /// Names of headers that some route injects: no client's own goes on, on whatever route.
+    let injectedNames: [[UInt8]]
+    /// Some route takes pages of other origins.
+    let hasCrossOrigin: Bool
+    /// What `/.well-known/oauth-protected-resource` says.
+    let resourceMetadata: [UInt8]
     /// Where a `redirect` listener sends clients: `:8443`, or empty for port 443.
     let redirectPort: String
     /// Labels of metrics and logs, by the route's index.
     let routeNames: [[UInt8]]
     let upstreamNames: [[UInt8]]
 
-    init(_ configuration: Configuration, tickets: TLSTicketKeys) throws(TLSError) {
+    init(
+        _ configuration: Configuration, tickets: TLSTicketKeys, providers: Providers = Providers()
+    ) throws(TLSError) {
         self.configuration = configuration
+        self.providers = providers
         router = Router(configuration: configuration)
-        envelope = ErrorEnvelope(realm: configuration.realm)
+        envelope = ErrorEnvelope(
+            realm: configuration.realm, resourceMetadata: configuration.resource?.metadataURL)
         if let settings = configuration.tls {
             tls = try TLSServerContext(
                 identities: settings.identities, minimumVersion: settings.minimumVersion,
@@ -59,9 +73,18 @@ final class Serving: Sendable {
         endpoints = OwnEndpoints(configuration)
         cookies = configuration.identity.flatMap { $0.usesCookies ? SessionCookies($0) : nil }
         console = configuration.console == nil ? nil : ConsolePages(configuration)
+        policies = configuration.routes.map(RoutePolicy.init)
+        injectedNames = Set(configuration.routes.flatMap(\.injections).map(\.name)).map { Array($0.utf8) }
+        hasCrossOrigin = configuration.routes.contains { $0.cors != nil }
+        resourceMetadata = configuration.resource.map(ResourceMetadata.json) ?? []
         redirectPort = Self.redirectPort(configuration.listeners)
         routeNames = configuration.routes.map { Array($0.name.utf8) }
         upstreamNames = configuration.upstreams.map { Array($0.name.utf8) }
+    }
+
+    /// Whether a field has a name, or an alias of one, that only the gateway may send.
+    func isInjected(_ name: Span<UInt8>) -> Bool {
+        injectedNames.contains { HeaderAlias.isAlias(name, of: $0) }
     }
 
     private static func redirectPort(_ listeners: [Listener]) -> String {

@@ -32,6 +32,12 @@ enum TextMatch {
         return true
     }
 
+    /// Whether these bytes begin with `text`, whatever the case of ASCII letters.
+    static func hasPrefixIgnoringCase(_ bytes: Span<UInt8>, _ range: Range<Int>, _ text: String) -> Bool {
+        let end = range.lowerBound + text.utf8.count
+        return end <= range.upperBound && equalsIgnoringCase(bytes, range.lowerBound..<end, text)
+    }
+
     private static func lower(_ byte: UInt8) -> UInt8 { byte >= 65 && byte <= 90 ? byte | 0x20 : byte }
 
     /// Whether two pieces of the same bytes are equal, whatever the case of ASCII letters.

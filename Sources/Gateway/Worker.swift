@@ -2,6 +2,7 @@ import Configuration
 import Dispatch
 import HTTP
 import Identity
+import JOSE
 import Logging
 import Observability
 import Policy
@@ -23,6 +24,10 @@ final class Worker: @unchecked Sendable {
     /// Login and the like; none without a store.
     let identity: IdentityService?
     private var keyUses = KeyUseNotes()
+    /// The counters that this shard uses.
+    var usage = UsageCache()
+    /// How far each caller is into its rate limits, over all shards.
+    let rates: RateTable
     var logLines = AccessLogRenderer()
     var clock = DateCache()
     var requestIDs: RequestIDGenerator
@@ -47,10 +52,11 @@ final class Worker: @unchecked Sendable {
     private(set) lazy var streams = StreamWatch(self)
 
     init(
-        shard: Shard, serving: Serving, known: StoreContents, identity: IdentityService?, accessLog: AccessLog?,
-        admission: Admission, logger: Logger
+        shard: Shard, serving: Serving, known: StoreContents, identity: IdentityService?, rates: RateTable,
+        accessLog: AccessLog?, admission: Admission, logger: Logger
     ) {
         self.identity = identity
+        self.rates = rates
         self.shard = shard
         self.serving = serving
         self.accessLog = accessLog
@@ -83,7 +89,8 @@ final class Worker: @unchecked Sendable {
     private static func authenticator(_ serving: Serving, _ known: StoreContents) -> Authenticator {
         let configuration = serving.configuration
         return Authenticator(
-            issuers: configuration.issuers, keyPrefix: configuration.keyPrefix, tokenLimit: configuration.limits.token,
+            issuers: known.issuers(configuration.issuers), keyPrefix: configuration.keyPrefix,
+            tokenLimit: configuration.limits.token, introspects: !configuration.introspections.isEmpty,
             keys: known.keys, revocations: known.revocations)
     }
 
@@ -137,6 +144,8 @@ final class Worker: @unchecked Sendable {
     }
 
     func replaceKeys(_ table: KeyTable) { authenticator.replaceKeys(table) }
+
+    func replaceIssuers(_ issuers: [TokenIssuer]) { authenticator.replaceIssuers(issuers) }
 
     func replaceRevocations(_ all: RevocationSet) { authenticator.replaceRevocations(all) }
 

@@ -9,12 +9,14 @@ public struct ErrorEnvelope: Sendable {
     private let invalidToken: [UInt8]
     private let invalidRequest: [UInt8]
     private let insufficientScope: [UInt8]
+    private let basic: String
 
     /// `realm` is named in every challenge (RFC 6750 §3), and `resourceMetadata` too if there is one (RFC 9728 §5.1).
     public init(realm: String, resourceMetadata: String? = nil) {
         var bearer = "Bearer realm=\(ErrorEnvelope.quoted(realm))"
         if let resourceMetadata { bearer += ", resource_metadata=\(ErrorEnvelope.quoted(resourceMetadata))" }
         self.bearer = bearer
+        basic = "Basic realm=\(ErrorEnvelope.quoted(realm)), charset=\"UTF-8\""
         missing = ErrorEnvelope.line(bearer)
         invalidToken = ErrorEnvelope.line("\(bearer), error=\"invalid_token\"")
         invalidRequest = ErrorEnvelope.line("\(bearer), error=\"invalid_request\"")
@@ -81,6 +83,7 @@ public struct ErrorEnvelope: Sendable {
     public func challenge(_ refusal: Refusal) -> String? {
         switch refusal.challengeKind {
         case .none: nil
+        case .basic: basic
         case .missing: bearer
         case .invalidToken: "\(bearer), error=\"invalid_token\""
         case .invalidRequest: "\(bearer), error=\"invalid_request\""
@@ -97,6 +100,7 @@ public struct ErrorEnvelope: Sendable {
     private func appendSpecificLines(_ refusal: Refusal, to buffer: ByteBuffer) {
         switch refusal.challengeKind {
         case .none: break
+        case .basic: buffer.append(ErrorEnvelope.line(basic))
         case .missing: buffer.append(missing)
         case .invalidToken: buffer.append(invalidToken)
         case .invalidRequest: buffer.append(invalidRequest)

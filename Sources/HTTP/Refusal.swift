@@ -39,6 +39,8 @@ public enum Refusal: Error, Equatable, Sendable {
     case misdirectedRequest
     /// Seconds until another try has a chance.
     case rateLimited(retryAfter: Int)
+    /// No configured `client`, or a wrong secret (RFC 7617).
+    case clientUnknown
     case quotaExceeded(retryAfter: Int)
     // 5xx
     case upstreamError(upstream: String)
@@ -56,7 +58,7 @@ extension Refusal {
     public var status: Int {
         switch self {
         case .credentialsMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .tokenRevoked, .tokenWrongType,
-            .apiKeyInvalid, .apiKeyExpired, .apiKeyRevoked, .loginFailed:
+            .apiKeyInvalid, .apiKeyExpired, .apiKeyRevoked, .loginFailed, .clientUnknown:
             401
         case .permissionDenied, .agentMismatch, .credentialNotAccepted, .csrfFailed, .httpsRequired: 403
         case .badRequest: 400
@@ -105,6 +107,7 @@ extension Refusal {
         case .headersTooLarge: "headers_too_large"
         case .misdirectedRequest: "misdirected_request"
         case .rateLimited: "rate_limited"
+        case .clientUnknown: "login_failed"
         case .quotaExceeded: "quota_exceeded"
         case .upstreamError: "upstream_error"
         case .upstreamUnavailable: "upstream_unavailable"
@@ -145,6 +148,7 @@ extension Refusal {
         case .unsupportedMediaType: "The content type or encoding is not supported here"
         case .headersTooLarge: "The request headers are too large or too many"
         case .misdirectedRequest: "This host is not served on this connection; open another one for it"
+        case .clientUnknown: "The name or the secret of the client is wrong"
         case .rateLimited: "Too many requests; try again later"
         case .quotaExceeded: "The quota is used up; try again later"
         case .upstreamError: "The service behind the gateway did not give a valid answer"

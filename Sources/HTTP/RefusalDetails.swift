@@ -2,12 +2,15 @@ extension Refusal {
     /// Which challenge goes with the refusal (RFC 6750 §3.1).
     enum Challenge {
         case none, missing, invalidToken, invalidRequest
+        /// Basic (RFC 7617 §2), as all others are Bearer.
+        case basic
         case insufficientScope(String?)
     }
 
     var challengeKind: Challenge {
         switch self {
         case .credentialsMissing: .missing
+        case .clientUnknown: .basic
         case .tokenInvalid, .tokenExpired, .tokenNotYetValid, .tokenRevoked, .tokenWrongType, .apiKeyInvalid,
             .apiKeyExpired, .apiKeyRevoked:
             .invalidToken
@@ -57,7 +60,8 @@ extension Refusal {
             append("upstream", upstream, to: &output)
         case .keysUnavailable(let issuer): append("issuer", issuer, to: &output)
         case .credentialsMissing, .tokenInvalid, .tokenRevoked, .apiKeyInvalid, .apiKeyRevoked(nil), .loginFailed,
-            .csrfFailed, .httpsRequired, .notFound, .unsupportedMediaType, .misdirectedRequest, .draining,
+            .clientUnknown, .csrfFailed, .httpsRequired, .notFound, .unsupportedMediaType, .misdirectedRequest,
+            .draining,
             .storeUnavailable:
             break
         }

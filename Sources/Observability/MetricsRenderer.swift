@@ -15,6 +15,26 @@ public struct UpstreamState: Sendable, Equatable {
     }
 }
 
+/// How often a provider was asked for keys or about tokens.
+public struct ProviderReport: Sendable, Equatable {
+    /// `keys` or `introspection`.
+    public let kind: String
+    /// The issuer's name in the configuration.
+    public let name: String
+    /// Answers that could be used.
+    public let succeeded: UInt64
+    /// Those that could not, and silence.
+    public let failed: UInt64
+
+    /// A report.
+    public init(kind: String, name: String, succeeded: UInt64, failed: UInt64) {
+        self.kind = kind
+        self.name = name
+        self.succeeded = succeeded
+        self.failed = failed
+    }
+}
+
 /// Writes the metrics of the contract in Prometheus' text format (exposition format 0.0.4). Its media type is `contentType`.
 public struct MetricsRenderer: Sendable {
     /// The answer's `Content-Type`.
@@ -28,6 +48,8 @@ public struct MetricsRenderer: Sendable {
     public var succeededReloads: UInt64 = 0
     /// Reloads that were refused; the configuration before stayed.
     public var failedReloads: UInt64 = 0
+    /// Issuers elsewhere.
+    public var providers: [ProviderReport] = []
     /// What the kernel says.
     public var process = ProcessFigures()
 
@@ -105,6 +127,14 @@ public struct MetricsRenderer: Sendable {
         text.family("gatehouse_config_reloads_total", "counter", "Times that the configuration was read again.")
         text.sample([("result", "success")], succeededReloads)
         text.sample([("result", "failure")], failedReloads)
+        text.family(
+            "gatehouse_provider_requests_total", "counter",
+            "Times that an issuer was asked for its keys, or about tokens, by how that ended.")
+        for report in providers {
+            let labels = [("kind", report.kind), ("name", report.name)]
+            text.sample(labels + [("result", "success")], report.succeeded)
+            text.sample(labels + [("result", "failure")], report.failed)
+        }
     }
 
     private func renderProcess(to text: inout MetricsText) {

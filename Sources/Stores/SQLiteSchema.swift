@@ -13,6 +13,9 @@ enum SQLiteSchema {
         migrator.registerMigration("2 users, sessions, revocations") { database in
             try database.execute(sql: accounts)
         }
+        migrator.registerMigration("3 limits of keys, usage") { database in
+            try database.execute(sql: usage)
+        }
         return migrator
     }
 
@@ -44,6 +47,20 @@ enum SQLiteSchema {
         CREATE TRIGGER api_keys_updated AFTER UPDATE OF id, agent_id, owner_id, name, prefix, digest, created_at,
             expires_at, revoked_at, grace_until ON api_keys
             BEGIN UPDATE change_sequence SET value = value + 1; END;
+        """
+
+    private static let usage = """
+        ALTER TABLE api_keys ADD COLUMN rate_limit TEXT;
+        ALTER TABLE api_keys ADD COLUMN quota TEXT;
+        CREATE TABLE usage (
+            scope TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            starts_at INTEGER NOT NULL,
+            ends_at INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (scope, subject, starts_at, ends_at)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX usage_by_end ON usage (ends_at);
         """
 
     /// `revocations` is a log that only grows at its end: `sequence` is never used twice. `kind` is that of `RevocationRow`.

@@ -123,6 +123,7 @@ extension SQLiteStore {
             try database.execute(sql: "DELETE FROM sessions WHERE expires_at <= ?", arguments: [now])
             try database.execute(sql: "DELETE FROM refresh_tokens WHERE expires_at <= ?", arguments: [now])
             try database.execute(sql: "DELETE FROM revocations WHERE until <= ?", arguments: [now])
+            try database.execute(sql: "DELETE FROM usage WHERE ends_at <= ?", arguments: [now])
         }
     }
 }

@@ -115,6 +115,25 @@ public enum Sockets {
         }
     }
 
+    /// What a blocking caller waits for.
+    public enum Wait: Sendable {
+        /// Bytes, or the end.
+        case readable
+        /// Room.
+        case writable
+    }
+
+    /// Waits until a socket is ready; false when it is not in time. Not for a shard's queue.
+    public static func wait(_ descriptor: Int32, for readiness: Wait, milliseconds: Int) -> Bool {
+        var entry = pollfd(
+            fd: descriptor, events: Int16(readiness == .readable ? POLLIN : POLLOUT), revents: 0)
+        return unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0
+            || clinux_errno() == EINTR && entry.revents == 0
+    }
+
+    /// The system's words for an error number.
+    public static func text(ofError number: Int32) -> String { unsafe String(cString: strerror(number)) }
+
     /// The address a listening socket is bound to.
     public static func localAddress(of descriptor: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()

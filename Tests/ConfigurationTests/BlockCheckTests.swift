@@ -108,7 +108,6 @@ struct BlockCheckTests {
             [
                 "1:32: warning: jwks:keys.json: key 1 […]",
                 "1:32: error: jwks:keys.json: no key in it can be used; add a key for RS256",
-                "2:32: error: 'jwks:https:' is not available yet in this version; fetch the file and write 'jwks:file.json' for now",
                 "3:32: error: keys that come unencrypted can be anybody's; write 'jwks:https:…'",
                 "4:32: error: jwks:cert.pem: […]; the file has to be a JWK Set (RFC 7517 §5) with a key for these algorithms",
             ], why: "contract.md, Credentials"),
@@ -122,11 +121,12 @@ struct BlockCheckTests {
                 "4:47: error: 'jwks:keys.json' beside a 'pem:'; one kind of key to a jwt block: make a second block for this",
             ], why: "the way out"),
         Row(
-            "later directives and names",
+            "discovery and names",
             "jwt a/b { discover https://x; algorithms HS256; keys secret file:hs256.key; }\njwt local { algorithms HS256; keys secret file:hs256.key; leeway 30; }",
             [
                 "1:5: error: 'a/b' is no name for a 'jwt' block; write letters, digits, '-', '_' and '.'",
-                "1:11: error: 'discover' is not available yet in this version; name 'issuer' and 'keys jwks:file.json' instead",
+                "1:42: error: a public key cannot verify HS256, which needs a secret; use 'keys secret …', or remove it",
+                "1:49: error: 'keys' beside 'discover', whose metadata names it; keep one of the two",
                 "2:66: error: '30' has no unit; write '30s' for seconds; units are ms, s, m, h and d",
                 "4:5: error: a second jwt block 'local'; give it another name: the first is at gateway.conf:2:5",
             ], why: "an unknown name, a duplicate"),

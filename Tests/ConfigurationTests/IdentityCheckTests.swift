@@ -118,10 +118,12 @@ import Testing
             "a logout without tokens", "route /x/ { accept api_key; upstream agents; revokes session; }",
             ["1:54: error: 'revokes session' on a route that takes no token; add 'accept jwt;'"], why: "no session"),
         Row(
-            "what a later version brings",
-            "identity /api/auth/ { sign HS256 file:hs256.key; client a file:hs256.key; }",
-            ["1:50: error: 'client' is not available yet in this version; remove it for now"], why: "known, not ignored"
-        ),
+            "services that may ask",
+            "identity /api/auth/ { sign HS256 file:hs256.key; client a file:hs256.key; client a file:hs256.key; client a:b file:hs256.key; }",
+            [
+                "1:82: error: client 'a' twice in identity; remove one",
+                "1:107: error: 'a:b' is no name for a client; write 1 to 128 visible ASCII characters without ':'",
+            ], why: "RFC 7617 §2: the first colon ends the name"),
     ]
 
     @Test("identity, api_keys and console are checked", arguments: rows)

@@ -56,22 +56,10 @@ struct RouteCheckTests {
             "a second, contradicting accept", "route /a/ {\n accept none;\n accept jwt;\n upstream agents; }",
             ["3:2: error: 'accept' twice in route; keep one: the first is on line 2"], why: "reports.md row 42"),
         Row(
-            "what a later version brings is refused, not ignored",
-            """
-            route /a/ { accept jwt opaque; upstream agents; rate_limit 10/s; quota 1/d; inject X claim y;
-            cors https://a; }
-            introspection x { }
-            resource https://a { }
-            """,
+            "opaque tokens without anybody to ask", "route /a/ { accept jwt opaque; upstream agents; }",
             [
-                "1:24: error: 'accept opaque' is not available yet in this version; remove it for now",
-                "1:49: error: 'rate_limit' is not available yet in this version; remove it for now",
-                "1:66: error: 'quota' is not available yet in this version; remove it for now",
-                "1:77: error: 'inject' is not available yet in this version; remove it for now",
-                "2:1: error: 'cors' is not available yet in this version; remove it for now",
-                "3:1: error: 'introspection' is not available yet in this version; remove it for now",
-                "4:1: error: 'resource' is not available yet in this version; remove it for now",
-            ], why: "an ignored limit is worse than none"),
+                "1:24: error: 'accept opaque', but nothing here asks about such tokens; add 'introspection NAME { endpoint https://…; client NAME file:secret; }'"
+            ], why: "nobody would pass"),
     ]
 
     static let streams: [Row] = [
@@ -108,7 +96,7 @@ struct RouteCheckTests {
             [
                 "1:20: error: unknown credential 'jwtt'; did you mean 'jwt'?",
                 "1:25: error: unknown credential 'key'; did you mean 'api_key'?",
-                "1:29: error: unknown credential 'x-y'; there are 'jwt', 'api_key' and 'none'",
+                "1:29: error: unknown credential 'x-y'; there are 'jwt', 'api_key', 'opaque' and 'none'",
             ], why: "an unknown name"),
         Row(
             "the same credential twice", "route /a/ { accept jwt jwt; upstream agents; }",

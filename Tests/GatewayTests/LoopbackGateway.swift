@@ -35,8 +35,7 @@ final class LoopbackGateway {
         let shard = try Shard(index: 0)
         let worker = Worker(
             shard: shard, serving: try Serving(configuration, tickets: TLSTicketKeys()), known: StoreContents(),
-            identity: nil,
-            accessLog: nil,
+            identity: nil, rates: RateTable(capacity: 64), accessLog: nil,
             admission: Admission(configured: nil), logger: Logger(label: "test"))
         self.worker = worker
         Self.kept.withLock { $0.append(worker) }

@@ -66,6 +66,8 @@ final class MemoryStore: Store {
 
     func record(uses: [KeyUse]) throws(StoreError) { try access { _ in } }
 
+    func usages(scope: String, subjects: [String], now: Int64) throws(StoreError) -> [Usage] { try access { _ in [] } }
+
     func changeCounter() throws(StoreError) -> Int64 {
         try state.withLock { state throws(StoreError) in
             if let failure = state.failure { throw failure }

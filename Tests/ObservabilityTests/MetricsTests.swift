@@ -22,6 +22,7 @@ struct MetricsTests {
             "gatehouse_tls_handshakes_total": "counter", "gatehouse_streams": "gauge",
             "gatehouse_token_cache_total": "counter", "gatehouse_log_dropped_total": "counter",
             "gatehouse_config_reloads_total": "counter", "gatehouse_abusive_connections_total": "counter",
+            "gatehouse_provider_requests_total": "counter",
             "process_cpu_seconds_total": "counter",
             "process_resident_memory_bytes": "gauge", "process_open_fds": "gauge", "process_max_fds": "gauge",
             "process_start_time_seconds": "gauge",

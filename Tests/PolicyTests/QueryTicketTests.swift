@@ -32,7 +32,8 @@ struct QueryTicketTests {
     func finds(query: String, expected: [String], why: String) { #expect(find(query) == expected, "\(why)") }
 
     @Test(arguments: [
-        ("", "empty"), ("a=1", "another name"), ("tokens=\(ticket)", "a longer name"), ("toke=\(ticket)", "a shorter one"),
+        ("", "empty"), ("a=1", "another name"), ("tokens=\(ticket)", "a longer name"),
+        ("toke=\(ticket)", "a shorter one"),
         ("Token=\(ticket)", "case matters"), ("a=token=\(ticket)", "within a value"), ("&&", "empty parameters"),
         ("%7=\(ticket)", "a broken escape"), ("%zzoken=\(ticket)", "no escape"), ("=token", "no name"),
     ])

@@ -2,6 +2,7 @@
 struct AcceptChecker {
     let context: CheckContext
     let verifiesTokens: Bool
+    let introspects: Bool
 
     /// What passes; empty for a public route (and when there were errors).
     func check(_ words: [Word]?, of route: Directive, pattern: PathPattern?, content: [Directive]) -> CredentialKinds {
@@ -39,16 +40,19 @@ struct AcceptChecker {
             }
             return .jwt
         case "opaque":
-            context.error(
-                "'accept opaque' is not available yet in this version", at: word, suggestion: "remove it for now")
-            return []
+            if !introspects {
+                context.error(
+                    "'accept opaque', but nothing here asks about such tokens", at: word,
+                    suggestion: "add 'introspection NAME { endpoint https://…; client NAME file:secret; }'")
+            }
+            return .opaque
         default:
             let others = ["key": "api_key", "apikey": "api_key", "token": "jwt", "bearer": "jwt", "public": "none"]
             context.error(
                 "unknown credential '\(word.text.clipped)'", at: word,
                 suggestion: others[word.text.lowercased()].map { "did you mean '\($0)'?" }
                     ?? Spelling.suggestion(for: word.text, among: ["jwt", "api_key", "none", "opaque"])
-                    ?? "there are 'jwt', 'api_key' and 'none'")
+                    ?? "there are 'jwt', 'api_key', 'opaque' and 'none'")
             return []
         }
     }

@@ -11,7 +11,7 @@ struct BlockGrammar: Sendable {
     /// ` in route`, ` at the top level`
     var location: String { title.isEmpty ? " at the top level" : " in \(title)" }
 
-    static let all = [top, tls, identity, apiKeys, jwt, upstream, host, route]
+    static let all = [top, tls, identity, apiKeys, jwt, introspection, resource, upstream, host, route]
 
     static let top = BlockGrammar(
         title: "",
@@ -53,8 +53,8 @@ struct BlockGrammar: Sendable {
             .block("identity", "/api/auth/"),
             .block("api_keys", "/api/agents/{agent_id}/api-keys/"),
             .line("console", "/console/"),
-            .later("introspection"),
-            .later("resource"),
+            .block("introspection", "NAME", repeatable: true),
+            .block("resource", "https://api.example.com/"),
         ],
         otherNames: ["server": "upstream", "location": "route", "proxy_pass": "route", "error_log": "access_log"])
 
@@ -78,7 +78,7 @@ struct BlockGrammar: Sendable {
             .line("rotate_refresh", "off"),
             .line("refresh_overlap", "10s"),
             .line("cookies", "off"),
-            .later("client"),
+            .line("client", "NAME file:client.secret", 2...2, repeatable: true),
         ],
         otherNames: ["key": "sign", "keys": "sign", "secret": "sign", "iss": "issuer", "aud": "audience"])
 
@@ -96,15 +96,38 @@ struct BlockGrammar: Sendable {
             .line("issuer", "https://login.example.com"),
             .line("audience", "agents", 1...32),
             .line("algorithms", "RS256 ES256", 1...16),
-            .line("keys", "jwks:file.json | pem:public.pem | secret file:hs256.key", 1...9),
+            .line("keys", "jwks:file.json | jwks:https://… | pem:public.pem | secret file:hs256.key", 1...9),
             .line("user_id_claim", "user_id sub", 1...8),
             .line("require", "token_type access", 2...64, repeatable: true),
             .line("leeway", "30s"),
-            .later("discover", instead: "name 'issuer' and 'keys jwks:file.json' instead"),
-            .later("refresh"),
-            .later("stale"),
+            .line("discover", "https://login.example.com"),
+            .line("refresh", "10m"),
+            .line("stale", "24h"),
+            .line("ca", "ca.pem"),
         ],
         otherNames: ["secret": "keys", "jwks": "keys", "alg": "algorithms", "aud": "audience", "iss": "issuer"])
+
+    static let introspection = BlockGrammar(
+        title: "introspection",
+        rules: [
+            .line("endpoint", "https://login.example.com/introspect/"),
+            .line("client", "NAME file:introspection.secret", 2...2),
+            .line("cache", "30s"),
+            .line("max_lookups", "32"),
+            .line("user_id_claim", "sub username", 1...8),
+            .line("ca", "ca.pem"),
+        ],
+        otherNames: ["url": "endpoint", "secret": "client", "concurrency": "max_lookups"])
+
+    static let resource = BlockGrammar(
+        title: "resource",
+        rules: [
+            .line("authorization_server", "https://login.example.com", 1...8, repeatable: true),
+            .line("scopes", "query manage", 1...64),
+        ],
+        otherNames: [
+            "issuer": "authorization_server", "scope": "scopes", "authorization_servers": "authorization_server",
+        ])
 
     static let upstream = BlockGrammar(
         title: "upstream",
@@ -136,10 +159,11 @@ struct BlockGrammar: Sendable {
             .line("forward_credential", "off"),
             .line("websocket", "off"),
             .line("upstream", "NAME"),
-            .later("rate_limit"),
-            .later("quota"),
-            .later("inject"),
-            .later("cors"),
+            .line("rate_limit", "10/s burst=20 by=credential", 1...3),
+            .line("quota", "10000/d by=credential", 1...3),
+            .line("inject", "X-Tenant claim tenant_id", 3...3, repeatable: true),
+            .line("cors", "https://*.example.com …", 1...64),
+            .line("cors_headers", "X-Page-Id …", 1...64),
             .line("accept_query", "token"),
             .line("stream_keepalive", "15s"),
             .line("stream_grace", "5m"),
@@ -148,6 +172,7 @@ struct BlockGrammar: Sendable {
         otherNames: [
             "scope": "require", "scopes": "require", "role": "require", "roles": "require", "claim": "require",
             "claims": "require", "permission": "require", "auth": "accept", "allow": "accept", "proxy_pass": "upstream",
-            "client_max_body_size": "max_body",
+            "client_max_body_size": "max_body", "limit_req": "rate_limit", "header": "inject", "set_header": "inject",
+            "proxy_set_header": "inject", "origin": "cors", "origins": "cors",
         ])
 }

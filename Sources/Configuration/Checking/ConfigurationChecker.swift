@@ -16,8 +16,11 @@ struct ConfigurationChecker {
         checkWindows(directives, result.limits)
         let blocks = { (name: String) in directives.filter { $0.name.text == name } }
         result.tls = blocks("tls").first.flatMap { TLSChecker(context: context).check($0) }
-        (result.issuers, result.signing) = IssuerChecker(context: context).check(blocks("jwt"))
+        let found = IssuerChecker(context: context).check(blocks("jwt"))
+        (result.issuers, result.signing, result.remoteKeys) = (found.issuers, found.signing, found.remote)
+        result.introspections = IntrospectionChecker(context: context).check(blocks("introspection"))
         OwnPathsChecker(context: context).check(directives, into: &result)
+        result.resource = blocks("resource").first.flatMap { ResourceChecker(context: context).check($0) }
         result.upstreams = UpstreamChecker(context: context).check(blocks("upstream"))
 
         let mentioned = Set(file.directives.map(\.name.text))
@@ -28,7 +31,8 @@ struct ConfigurationChecker {
         result.admin = blocks("admin").first.flatMap { listeners.admin($0, beside: result.listeners) }
         let routes = RouteChecker(
             context: context, verifiesTokens: mentioned.contains("jwt") || mentioned.contains("identity"),
-            issuesTokens: mentioned.contains("identity"), upstreams: blocks("upstream"),
+            issuesTokens: mentioned.contains("identity"), introspects: mentioned.contains("introspection"),
+            upstreams: blocks("upstream"),
             defaultMaxBody: result.limits.body)
         result.routes = routes.check(directives)
         reportAbsent(mentioned, file, result)
@@ -53,7 +57,7 @@ struct ConfigurationChecker {
 
     private func needsStore(_ result: Configuration) -> Bool {
         result.identity != nil || result.keyEndpoints != nil
-            || result.routes.contains { $0.accept.contains(.apiKey) || $0.revokesSession }
+            || result.routes.contains { $0.accept.contains(.apiKey) || $0.revokesSession || $0.quota != nil }
     }
 
     private func allowsInsecure(_ directives: [Directive]) -> Bool {

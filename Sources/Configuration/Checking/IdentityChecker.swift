@@ -26,6 +26,7 @@ struct IdentityChecker {
             default: break
             }
         }
+        result.clients = clients(directives.filter { $0.name.text == "client" })
         if result.refreshTTL < result.accessTTL {
             let place = directives.first { ["refresh_ttl", "access_ttl"].contains($0.name.text) } ?? block
             context.error(
@@ -55,6 +56,30 @@ struct IdentityChecker {
         context.error("an empty value", at: word, suggestion: "write one, or remove the directive")
         return nil
     }
+
+    private func clients(_ lines: [Directive]) -> [ServiceClient] {
+        var seen: Set<String> = []
+        return lines.compactMap { line in
+            let name = line.arguments[0]
+            guard context.isClientName(name), let secret = context.secret(line.arguments[1]) else { return nil }
+            guard seen.insert(name.text).inserted else {
+                context.error("client '\(name.text.clipped)' twice in identity", at: name, suggestion: "remove one")
+                return nil
+            }
+            let bytes = KeyLoader.withoutLineEnd(secret)
+            guard bytes.count >= Self.shortestSecret else {
+                context.error(
+                    "\(line.arguments[1].text.clipped): a secret of \(bytes.count) bytes can be guessed",
+                    at: line.arguments[1],
+                    suggestion: "make one: (umask 077 && openssl rand -base64 32 > client.secret)")
+                return nil
+            }
+            return ServiceClient(name: name.text, secretDigest: SHA256().hash(bytes.span))
+        }
+    }
+
+    /// Bytes of a client's secret at least.
+    private static let shortestSecret = 16
 
     // MARK: Keys
 

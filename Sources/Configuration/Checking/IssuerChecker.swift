@@ -4,10 +4,17 @@ internal import JOSE
 struct IssuerChecker {
     let context: CheckContext
 
-    /// The issuers, and what can sign in their names.
-    func check(_ blocks: [Directive]) -> (issuers: [TokenIssuer], signing: [SigningMaterial]) {
+    /// What the blocks come to.
+    struct Found {
         var issuers: [TokenIssuer] = []
+        /// What can sign in their names.
         var signing: [SigningMaterial] = []
+        var remote: [RemoteKeys] = []
+    }
+
+    /// The issuers, what can sign in their names, and whose keys are fetched.
+    func check(_ blocks: [Directive]) -> Found {
+        var found = Found()
         var names: [String: Word] = [:]
         for block in blocks {
             let name = block.arguments[0]
@@ -21,14 +28,12 @@ struct IssuerChecker {
                     suggestion: "give it another name: the first is at \(first.span.place.text)")
             }
             names[name.text] = name
-            let (issuer, keys) = issuer(block)
-            issuers.append(issuer)
-            signing += keys
+            add(block, to: &found)
         }
-        return (issuers, signing)
+        return found
     }
 
-    private func issuer(_ block: Directive) -> (TokenIssuer, [SigningMaterial]) {
+    private func add(_ block: Directive, to found: inout Found) {
         let name = block.arguments[0].text
         var issuer: String?
         var audience: [String] = []
@@ -49,14 +54,66 @@ struct IssuerChecker {
             }
         }
         let algorithms = algorithms(directives, in: block)
-        let loaded = KeyLoader(context: context, issuer: name).load(directives, in: block, algorithms: algorithms)
-        return (
+        var loaded = KeyLoader.Loaded(areNamed: true)
+        if let discover = directives.first(where: { $0.name.text == "discover" }) {
+            loaded.remote = discovery(discover, beside: directives)
+            issuer = discover.arguments[0].text
+            KeyLoader(context: context, issuer: name).suitable(algorithms, symmetric: false)
+        } else {
+            loaded = KeyLoader(context: context, issuer: name).load(directives, in: block, algorithms: algorithms)
+        }
+        if let remote = remote(loaded.remote, directives, index: found.issuers.count) { found.remote.append(remote) }
+        found.issuers.append(
             TokenIssuer(
                 name: name, issuer: issuer, audience: audience, algorithms: algorithms.map(\.algorithm),
-                keys: loaded.keys, keysAreNamed: loaded.areNamed, userIDClaims: userIDClaims,
-                requirements: requirements, leeway: leeway),
-            loaded.signing
-        )
+                keys: loaded.keys, keysAreNamed: loaded.areNamed, keysAreRemote: loaded.remote != nil,
+                userIDClaims: userIDClaims, requirements: requirements, leeway: leeway))
+        found.signing += loaded.signing
+    }
+
+    private func discovery(_ discover: Directive, beside directives: [Directive]) -> RemoteKeys.Location? {
+        for other in directives where ["issuer", "keys"].contains(other.name.text) {
+            context.error(
+                "'\(other.name.text)' beside 'discover', whose metadata names it", at: other.name,
+                suggestion: "keep one of the two")
+        }
+        let word = discover.arguments[0]
+        guard let url = context.remoteURL(word, of: "discover") else { return nil }
+        guard !word.text.contains("?") else {
+            context.error("an issuer has no query", at: word, suggestion: "remove what begins with '?'")
+            return nil
+        }
+        return .issuer(url)
+    }
+
+    /// What the block says of keys that are fetched.
+    private func remote(
+        _ location: RemoteKeys.Location?, _ directives: [Directive], index: Int
+    ) -> RemoteKeys? {
+        let fetching = directives.filter { ["refresh", "stale", "ca"].contains($0.name.text) }
+        guard let location else {
+            let attempts = directives.contains {
+                $0.name.text == "discover" || $0.arguments[0].text.hasPrefix("jwks:https:")
+            }
+            for directive in fetching where !attempts {
+                context.error(
+                    "'\(directive.name.text)' without keys that are fetched", at: directive.name,
+                    suggestion: "write 'discover https://…;' or 'keys jwks:https://…;', or remove it")
+            }
+            return nil
+        }
+        var result = RemoteKeys(issuerIndex: index, location: location)
+        for directive in fetching {
+            let word = directive.arguments[0]
+            switch directive.name.text {
+            case "refresh":
+                result.refresh = context.duration(word, .seconds(60) ... .seconds(86_400)) ?? result.refresh
+            case "stale":
+                result.stale = context.duration(word, .zero ... .seconds(30 * 86_400)) ?? result.stale
+            default: if let trust = context.trust(word) { result.trust = trust }
+            }
+        }
+        return result
     }
 
     private func text(_ word: Word) -> String? {

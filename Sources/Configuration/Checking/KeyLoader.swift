@@ -1,12 +1,14 @@
 internal import JOSE
 
-/// The `keys` directive of a `jwt` block: `jwks:FILE`, `pem:FILE…` or `secret SECRET…`.
+/// The `keys` directive of a `jwt` block: `jwks:FILE`, `jwks:URL`, `pem:FILE…` or `secret SECRET…`.
 struct KeyLoader {
     struct Loaded {
         var keys: [VerificationKey] = []
         /// From a JWKS: a token's `kid` has to be found.
         var areNamed = false
         var signing: [SigningMaterial] = []
+        /// They are fetched from there while the gateway runs.
+        var remote: RemoteKeys.Location?
     }
 
     let context: CheckContext
@@ -64,7 +66,8 @@ struct KeyLoader {
     }
 
     /// What a kind of key cannot verify is an error where it is named.
-    private func suitable(_ algorithms: [NamedAlgorithm], symmetric: Bool) -> [SignatureAlgorithm] {
+    @discardableResult
+    func suitable(_ algorithms: [NamedAlgorithm], symmetric: Bool) -> [SignatureAlgorithm] {
         for named in algorithms where named.isSymmetric != symmetric {
             let name = named.algorithm.rawValue
             context.error(
@@ -144,10 +147,9 @@ struct KeyLoader {
         }
         let name = String(word.text.dropFirst(5))
         if name.hasPrefix("https:") {
-            context.error(
-                "'jwks:https:' is not available yet in this version", at: word,
-                suggestion: "fetch the file and write 'jwks:file.json' for now")
-            return Loaded()
+            suitable(algorithms, symmetric: false)
+            let url = context.remoteURL(Word(text: name, span: word.span, isQuoted: word.isQuoted), of: "keys")
+            return Loaded(areNamed: true, remote: url.map { .keySet($0) })
         }
         if name.hasPrefix("http:") {
             context.error(

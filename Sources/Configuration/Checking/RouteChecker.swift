@@ -8,6 +8,8 @@ struct RouteChecker {
     let verifiesTokens: Bool
     /// Whether an `identity` block stands in the file.
     let issuesTokens: Bool
+    /// Whether an `introspection` block stands in the file.
+    let introspects: Bool
     let upstreams: [Directive]
     let defaultMaxBody: Int
 
@@ -68,7 +70,7 @@ struct RouteChecker {
         let methods = methods(directive.arguments.dropLast())
         let content = context.known(directive.block ?? [], in: .route)
         let arguments = { (name: String) in content.first { $0.name.text == name }?.arguments }
-        let accept = AcceptChecker(context: context, verifiesTokens: verifiesTokens)
+        let accept = AcceptChecker(context: context, verifiesTokens: verifiesTokens, introspects: introspects)
             .check(arguments("accept"), of: directive, pattern: pattern, content: content)
         let requirements = content.filter { $0.name.text == "require" }.compactMap { context.requirement($0.arguments) }
         let maxBody = arguments("max_body").flatMap { context.size($0[0], 0...1 << 50) } ?? defaultMaxBody
@@ -88,6 +90,7 @@ struct RouteChecker {
         }
         route.streamGrace =
             arguments("stream_grace").flatMap { context.duration($0[0], .zero ... .seconds(86_400)) } ?? .zero
+        RoutePolicyChecker(context: context, content: content).apply(to: &route)
         return route
     }
 

@@ -161,14 +161,7 @@ struct UpstreamChecker {
             context.error(
                 "'\(name.text.clipped)' is no host name", at: name, suggestion: "write what the certificate is for")
         }
-        var trust = TLSTrust.system
-        if let file = word("ca"), let contents = context.contents(of: file.text, file) {
-            do throws(TLSError) {
-                trust = try TLSTrust(pem: contents.bytes)
-            } catch {
-                context.error("ca \(file.text): \(error.message)", at: file, suggestion: "name a PEM file")
-            }
-        }
+        let trust = word("ca").flatMap(context.trust) ?? .system
         return UpstreamTLS(trust: trust, serverName: word("tls_name")?.text.lowercased())
     }
 }

@@ -32,10 +32,16 @@ public struct Configuration: Sendable {
     public var keyPrefix: String = "rk_"
     /// The `jwt` blocks, in the order of the file, and behind them what `identity` issues.
     public var issuers: [TokenIssuer] = []
+    /// Issuers whose keys are fetched while the gateway runs.
+    public var remoteKeys: [RemoteKeys] = []
+    /// The `introspection` blocks, in the order of the file.
+    public var introspections: [Introspection] = []
     /// What `token sign` can sign with: the key of `identity`, the secrets and private keys of `jwt` blocks.
     public var signing: [SigningMaterial] = []
     /// What the gateway issues itself (`identity`).
     public var identity: IdentitySettings?
+    /// What clients learn about where to log in (`resource`).
+    public var resource: ProtectedResource?
     /// Where API keys are managed over HTTP (`api_keys`).
     public var keyEndpoints: KeyEndpoints?
     /// Where the keys page is (`console`); ends in `/`, literals only.

@@ -10,9 +10,12 @@ public struct CredentialKinds: OptionSet, Sendable, Hashable {
     public static let jwt = CredentialKinds(rawValue: 1)
     /// An API key of the store.
     public static let apiKey = CredentialKinds(rawValue: 2)
+    /// An opaque token that an `introspection` block asks about.
+    public static let opaque = CredentialKinds(rawValue: 4)
 
-    /// The words of `accept`, in a fixed order: `["jwt", "api_key"]`.
+    /// The words of `accept`, in a fixed order: `["jwt", "api_key", "opaque"]`.
     public var names: [String] {
         (contains(.jwt) ? ["jwt"] : []) + (contains(.apiKey) ? ["api_key"] : [])
+            + (contains(.opaque) ? ["opaque"] : [])
     }
 }

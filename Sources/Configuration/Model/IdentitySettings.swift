@@ -20,6 +20,8 @@ public struct IdentitySettings: Sendable {
     public var refreshOverlap: Int64 = 10
     /// Tokens also travel in cookies (`cookies`).
     public var usesCookies = false
+    /// Services that may introspect and revoke what was issued (`client`).
+    public var clients: [ServiceClient] = []
 
     /// The name under which its tokens are verified and `token sign` finds its key.
     public static let issuerName = "identity"

@@ -32,6 +32,14 @@ public struct Route: Sendable {
     public var streamKeepalive: Duration?
     /// How long what runs may outlive its token's `exp` (`stream_grace`); a revocation never.
     public var streamGrace: Duration = .zero
+    /// How fast a caller's requests may come (`rate_limit`).
+    public var rateLimit: RateLimit?
+    /// How many requests of a caller may come in a day or a month (`quota`).
+    public var quota: Quota?
+    /// Pages of which origins may use it (`cors`).
+    public var cors: CrossOrigin?
+    /// Claims that the upstream gets as headers (`inject`).
+    public var injections: [ClaimInjection] = []
     /// Where the file declares it.
     public var position: SourcePlace
 

@@ -18,6 +18,7 @@ extension Exchange {
         case .principal: cookieToken = bytes.copy(range)
         case .refused(.tokenExpired(let time)): renew(bytes.copy(range), expiredAt: time)
         case .refused(let refusal): clearCookies(after: refusal)
+        case .keyUnknown, .unknownToken: return .refused(.tokenInvalid)
         }
         return result
     }
@@ -56,6 +57,7 @@ extension Exchange {
                 admitted(principal)
                 proceed()
             case .refused(let refusal): refuseAfterWaiting(refusal)
+            case .keyUnknown, .unknownToken: refuseAfterWaiting(.tokenInvalid)
             }
         case .refused(let refusal): refuseAfterWaiting(refusal)
         case .json, .noContent: refuseAfterWaiting(.tokenInvalid)

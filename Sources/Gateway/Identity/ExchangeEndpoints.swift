@@ -16,6 +16,10 @@ extension Exchange {
             var answer = LocalAnswer.json(200, serving.mint?.jwks ?? [])
             answer.cacheControl = "public, max-age=300"
             answerLocally(answer)
+        case .resource:
+            var answer = LocalAnswer.json(200, serving.resourceMetadata)
+            answer.cacheControl = "public, max-age=300"
+            answerLocally(answer)
         case .console(let asset):
             guard let console = serving.console else { return refuse(.notFound) }
             answerLocally(console.answer(asset))
@@ -27,7 +31,17 @@ extension Exchange {
                 return refuse(.csrfFailed)
             }
             collectBody()
+        case .introspection, .revocation: isFromClient ? collectBody() : refuse(.clientUnknown)
         default: collectBody()
+        }
+    }
+
+    /// A form where that is what the endpoint's clients send, else JSON.
+    private func takes(_ type: ByteRange?, _ bytes: Span<UInt8>) -> Bool {
+        switch endpoint {
+        case .introspection, .revocation:
+            type.map { MediaType.matches(bytes, $0.range, "application/x-www-form-urlencoded") } ?? false
+        default: type.map { MediaType.matches(bytes, $0.range, "application/json") } ?? true
         }
     }
 
@@ -39,7 +53,7 @@ extension Exchange {
         if case .length(let count) = head.framing, count > UInt64(Self.collectAtMost) {
             return refuse(.bodyTooLarge(limit: Self.collectAtMost))
         }
-        if head.framing != .none, let type = head.contentType, !JSONMediaType.matches(headBuffer.readable, type.range) {
+        if head.framing != .none, !takes(head.contentType, headBuffer.readable) {
             return refuse(.unsupportedMediaType)
         }
         isCollecting = true
@@ -75,8 +89,11 @@ extension Exchange {
             guard let principal, let mint = serving.mint else { return refuse(.credentialsMissing) }
             identity.revoke(principal, accessTTL: mint.settings.accessTTL, reply: later { $0.replied($1) })
         case .ticket: giveTicket(identity)
+        case .introspection, .revocation:
+            guard let mint = serving.mint else { return refuse(.notFound) }
+            serveClient(identity, mint)
         case .keys, .key, .rotation: checkOwner()
-        case .jwks, .console, nil: refuse(.notFound)
+        case .jwks, .resource, .console, nil: refuse(.notFound)
         }
     }
 
@@ -125,7 +142,7 @@ extension Exchange {
     }
 
     /// The identity service has done its work.
-    private func replied(_ reply: IdentityReply) {
+    func replied(_ reply: IdentityReply) {
         switch reply {
         case .tokens(let tokens, let body):
             if let cookies = serving.cookies { answerLines = cookies.set(tokens) }
@@ -151,10 +168,9 @@ extension Exchange {
 }
 
 /// The media type of requests to endpoints.
-enum JSONMediaType {
-    /// Whether a `Content-Type` is `application/json`, whatever its parameters.
-    static func matches(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        let name = "application/json"
+enum MediaType {
+    /// Whether a `Content-Type` is `name`, whatever its parameters.
+    static func matches(_ bytes: Span<UInt8>, _ range: Range<Int>, _ name: String) -> Bool {
         let end = range.lowerBound + name.utf8.count
         guard end <= range.upperBound, TextMatch.equalsIgnoringCase(bytes, range.lowerBound..<end, name) else {
             return false

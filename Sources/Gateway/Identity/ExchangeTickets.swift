@@ -68,6 +68,7 @@ extension Exchange {
             admitted(principal)
             proceed()
         case .refused(let refusal): refuseAfterWaiting(refusal)
+        case .keyUnknown, .unknownToken: refuseAfterWaiting(.tokenInvalid)
         }
     }
 }

@@ -146,7 +146,7 @@ extension Exchange {
         let (requestID, date) = (requestID, date)
         answerFraming = AnswerHead.appendEvents(
             isMultiplexed: downstream.isMultiplexed, minorVersion: head.minorVersion, requestID: requestID,
-            date: date, extra: answerLines, to: downstream.takeHead())
+            date: date, extra: furtherLines, to: downstream.takeHead())
         downstream.sendHead(.streamed)
         appendAnswer(Self.comment)
         downstream.flush()

@@ -14,10 +14,12 @@ enum UpstreamHead {
         let context = HeaderPolicy.RequestContext(
             route: route, principal: exchange.principal, trustsPeer: client.isTrusted, isGRPC: head.isGRPC)
         appendRequestLine(exchange, bytes, to: output)
+        let hasInjected = !exchange.serving.injectedNames.isEmpty
         var run = LineRun()
         var sent = SentByProxy()
         for index in head.fields.indices {
             let field = head.fields[index]
+            if hasInjected, exchange.serving.isInjected(bytes.extracting(field.name.range)) { continue }
             switch HeaderPolicy.disposition(of: field, in: bytes, context) {
             case .copy where field.id == .cookie && exchange.serving.cookies != nil:
                 run.flush(bytes, to: output)
@@ -32,11 +34,22 @@ enum UpstreamHead {
         run.flush(bytes, to: output)
         if context.forwardsAuthorization, !exchange.cookieToken.isEmpty { appendCookieToken(exchange, to: output) }
         appendWay(exchange, bytes, from: client, sent, to: output)
-        if let principal = exchange.principal { output.append(principal.headerLines) }
+        if let principal = exchange.principal {
+            output.append(principal.headerLines)
+            for injection in route.injections { append(injection, of: principal, to: output) }
+        }
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
         if exchange.isUpgrading { output.append("\r\nConnection: Upgrade\r\nUpgrade: websocket") }
         appendFraming(head.framing, to: output)
+    }
+
+    private static func append(_ injection: ClaimInjection, of principal: Principal, to output: ByteBuffer) {
+        guard let value = principal.header(for: injection) else { return }
+        output.append(Array(injection.name.utf8))
+        output.append(": ")
+        output.append(value)
+        output.append("\r\n")
     }
 
     /// What a trusted proxy has said already.

@@ -15,4 +15,20 @@ public enum TrailerLines {
         }
         return kept
     }
+
+    /// The complete lines of `section` whose names `isExcluded` does not hold for.
+    public static func without(_ section: [UInt8], _ isExcluded: (Span<UInt8>) -> Bool) -> [UInt8] {
+        let bytes = section.span
+        var kept: [UInt8] = []
+        var place = 0
+        var line = FieldLine(.shared)
+        while place < bytes.count {
+            guard case .field = line.parse(bytes, from: place) else { return [] }
+            if !isExcluded(bytes.extracting(line.name.range)) {
+                for index in place..<line.next { kept.append(bytes[index]) }
+            }
+            place = line.next
+        }
+        return kept
+    }
 }

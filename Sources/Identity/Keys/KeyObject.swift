@@ -1,6 +1,7 @@
+internal import Configuration
 internal import HTTP
 public import JOSE
-internal import Policy
+public import Policy
 
 /// An API key as its owner sees it, in the contract's words.
 public struct KeyObject: Sendable {
@@ -22,6 +23,12 @@ public struct KeyObject: Sendable {
     public let lastUsedAt: Int64?
     /// Unix seconds at which it was revoked or its grace ended; `nil` while it works or has merely expired.
     public let revokedAt: Int64?
+    /// What the key may do by itself.
+    public let limits: KeyLimits
+    /// Requests with the key since midnight (UTC).
+    public private(set) var usedToday: Int64 = 0
+    /// Requests with the key since the month began (UTC).
+    public private(set) var usedThisMonth: Int64 = 0
     /// The key itself, in the one object that answers its making.
     public let key: String?
 
@@ -35,6 +42,7 @@ public struct KeyObject: Sendable {
         prefix = record.prefix
         createdAt = record.createdAt
         lastUsedAt = stored.lastUsedAt
+        limits = record.limits
         self.key = key
         if let end = record.graceUntil {
             expiresAt = min(end, record.expiresAt ?? end)
@@ -45,7 +53,17 @@ public struct KeyObject: Sendable {
         }
     }
 
-    /// The contract's members in its order, `key` last and only when it is known.
+    /// Notes what was counted of its use in the present day or month.
+    mutating func count(_ usage: Usage) {
+        if usage.key.end - usage.key.start == 86_400 {
+            usedToday += usage.count
+        } else {
+            usedThisMonth += usage.count
+        }
+    }
+
+    /// The contract's members in its order; behind them its limits and its use, as far as there are any, and `key`, when it
+    /// is known.
     public var json: JSONObject {
         func time(_ seconds: Int64?) -> JSONValue {
             seconds.map { .string(HTTPDate.iso8601($0)) } ?? .null
@@ -54,6 +72,12 @@ public struct KeyObject: Sendable {
             "id": .string(id), "name": .string(name), "prefix": .string(prefix), "createdAt": time(createdAt),
             "expiresAt": time(expiresAt), "lastUsedAt": time(lastUsedAt), "revokedAt": time(revokedAt),
         ]
+        if let rate = limits.rate { object["rateLimit"] = .string(rate.text) }
+        if let quota = limits.quota { object["quota"] = .string(quota.text) }
+        if usedThisMonth > 0 {
+            object["usedToday"] = .integer(usedToday)
+            object["usedThisMonth"] = .integer(usedThisMonth)
+        }
         if let key { object["key"] = .string(key) }
         return object
     }

@@ -1,5 +1,5 @@
 internal import JOSE
-internal import Policy
+public import Policy
 
 /// What owners and operators do with API keys, over HTTP and on the command line alike. Blocks: not for a shard's queue.
 ///
@@ -20,14 +20,15 @@ public struct KeyService: Sendable {
     }
 
     /// Makes a key for an agent. The object returned is the only one that holds the key itself.
-    public func create(agentID: String, ownerID: String, name: String, expiresAt: Int64?, now: Int64)
-        throws(KeyServiceError) -> KeyObject
-    {
+    public func create(
+        agentID: String, ownerID: String, name: String, expiresAt: Int64?, limits: KeyLimits = KeyLimits(), now: Int64
+    ) throws(KeyServiceError) -> KeyObject {
         try KeyFields.check(agentID: agentID, ownerID: ownerID, name: name)
         if let expiresAt, expiresAt <= now {
             throw .invalid(field: "expiresAt", reason: "is not in the future")
         }
-        let (record, secret) = make(agentID: agentID, ownerID: ownerID, name: name, expiresAt: expiresAt, now: now)
+        let (record, secret) = make(
+            agentID: agentID, ownerID: ownerID, name: name, expiresAt: expiresAt, limits: limits, now: now)
         do { try store.create(record) } catch { throw .store(error) }
         return KeyObject(StoredKey(record: record, lastUsedAt: nil), now: now, key: secret)
     }
@@ -35,11 +36,19 @@ public struct KeyService: Sendable {
     /// The keys of one agent, or of all, oldest first.
     public func list(agentID: String?, now: Int64) throws(KeyServiceError) -> [KeyObject] {
         do {
-            return try store.storedKeys(ofAgent: agentID).map { KeyObject($0, now: now) }
+            let keys = try store.storedKeys(ofAgent: agentID)
+            let used = keys.filter { $0.lastUsedAt != nil }.map { UsageTable.subject(ofKey: $0.record.id) }
+            let usages = try store.usages(scope: UsageTable.keyScope, subjects: used, now: now)
+            let counts = Dictionary(grouping: usages, by: \.key.subject)
+            return keys.map { stored in
+                var key = KeyObject(stored, now: now)
+                for usage in counts[UsageTable.subject(ofKey: key.id)] ?? [] { key.count(usage) }
+                return key
+            }
         } catch { throw .store(error) }
     }
 
-    /// Replaces a key by a new one with the same agent, owner, name and expiry; the old one works for `grace` more seconds.
+    /// Replaces a key by a new one with the same agent, owner, name, expiry and limits; the old one works for `grace` more seconds.
     public func rotate(id: String, agentID: String? = nil, grace: Int64, now: Int64) throws(KeyServiceError)
         -> KeyObject
     {
@@ -48,7 +57,8 @@ public struct KeyService: Sendable {
         }
         let old = try living(id: id, agentID: agentID, now: now)
         let (successor, secret) = make(
-            agentID: old.agentID, ownerID: old.ownerID, name: old.name, expiresAt: old.expiresAt, now: now)
+            agentID: old.agentID, ownerID: old.ownerID, name: old.name, expiresAt: old.expiresAt,
+            limits: old.limits, now: now)
         let end = grace == 0 ? nil : now + grace
         let isRotated: Bool
         do {
@@ -69,15 +79,14 @@ public struct KeyService: Sendable {
         guard isKnown else { throw .unknownKey(id: id) }
     }
 
-    private func make(agentID: String, ownerID: String, name: String, expiresAt: Int64?, now: Int64)
-        -> (record: KeyRecord, secret: String)
-    {
+    private func make(
+        agentID: String, ownerID: String, name: String, expiresAt: Int64?, limits: KeyLimits, now: Int64
+    ) -> (record: KeyRecord, secret: String) {
         let (secret, digest) = APIKey.make(prefix: prefix)
         let record = KeyRecord(
             id: Identifier.uuid(), agentID: agentID, ownerID: ownerID, name: name,
             prefix: APIKey.shownPrefix(of: secret, prefix: prefix), createdAt: now, expiresAt: expiresAt,
-            revokedAt: nil,
-            graceUntil: nil, digest: digest)
+            revokedAt: nil, graceUntil: nil, digest: digest, limits: limits)
         return (record, secret)
     }
 

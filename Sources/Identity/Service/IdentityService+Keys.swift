@@ -1,3 +1,4 @@
+internal import Configuration
 internal import HTTP
 internal import JOSE
 internal import Policy
@@ -24,6 +25,7 @@ extension IdentityService {
         enqueue(reply) { [self] () throws(Refusal) in
             let service = KeyService(store: store, prefix: prefix)
             let now = WallClock.seconds()
+            if request == .list { usage.flush() }
             do {
                 let answer = try Self.answer(request, service, agentID, userID, body, now)
                 guard request != .list else { return answer }
@@ -52,7 +54,7 @@ extension IdentityService {
             let fields = try RequestBody(body)
             let key = try service.create(
                 agentID: agentID, ownerID: userID, name: fields.text("name"), expiresAt: fields.time("expiresAt"),
-                now: now)
+                limits: try limits(fields), now: now)
             return .json(status: 201, body: JSONWriter.encode(key.json))
         case .rotate(let id):
             let fields = try RequestBody(body, allowsEmpty: true)
@@ -63,6 +65,24 @@ extension IdentityService {
             try service.revoke(id: id, agentID: agentID, now: now)
             return .noContent
         }
+    }
+}
+
+extension IdentityService {
+    /// The members `rateLimit` and `quota` of a new key.
+    private static func limits(_ fields: RequestBody) throws(Refusal) -> KeyLimits {
+        var limits = KeyLimits()
+        if let text = try fields.optionalText("rateLimit") {
+            do throws(LimitProblem) { limits.rate = try RateLimit(text: text) } catch {
+                throw .badRequest(field: "rateLimit", reason: "\(error.message); \(error.suggestion)")
+            }
+        }
+        if let text = try fields.optionalText("quota") {
+            do throws(LimitProblem) { limits.quota = try Quota(text: text) } catch {
+                throw .badRequest(field: "quota", reason: "\(error.message); \(error.suggestion)")
+            }
+        }
+        return limits
     }
 }
 

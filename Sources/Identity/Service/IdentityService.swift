@@ -63,6 +63,8 @@ public final class IdentityService: Sendable {
     let successors = SuccessorCache()
     /// One-time tickets.
     public let tickets = TicketTable()
+    /// Counts of requests that outlive the process.
+    public let usage: UsageTable
     private let uses: KeyUseWriter
     private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
     private let isStoreFailing = Atomic(false)
@@ -74,9 +76,13 @@ public final class IdentityService: Sendable {
     public init(store: any IdentityStore, cores: Int, publisher: Publisher) {
         self.store = store
         uses = KeyUseWriter(store: store)
+        usage = UsageTable(store: store)
         self.publisher = publisher
         hashes = HashQueue(width: cores)
     }
+
+    /// Learns from the store what a new process has to know of former ones. Blocks.
+    public func prepare() throws(StoreError) { try usage.load(now: WallClock.seconds()) }
 
     /// An API key was used. Returns at once; the store hears of it later.
     public func note(_ use: KeyUse) { uses.note(use) }

@@ -32,6 +32,9 @@ struct RequestBody {
         return text
     }
 
+    /// A string that may be absent or `null`.
+    func optionalText(_ field: String) throws(Refusal) -> String? { has(field) ? try text(field) : nil }
+
     /// A time as in RFC 3339 that may be absent or `null`.
     func time(_ field: String) throws(Refusal) -> Int64? {
         guard has(field) else { return nil }

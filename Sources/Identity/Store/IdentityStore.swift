@@ -42,7 +42,13 @@ public protocol IdentityStore: Store {
     /// Revokes one token by its `jti` until `until`.
     func revokeToken(_ id: String, until: Int64) throws(StoreError)
 
-    /// Forgets sessions, tokens and revocations whose time is over.
+    /// Every count whose period is not over.
+    func usages(now: Int64) throws(StoreError) -> [Usage]
+
+    /// Adds to counts, all in one transaction.
+    func add(_ usages: [Usage]) throws(StoreError)
+
+    /// Forgets sessions, tokens, counts and revocations whose time is over.
     func purge(now: Int64) throws(StoreError)
 }
 

@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// Addresses that one client can choose among count as one.
-enum AddressGroup {
+public enum AddressGroup {
     /// An IPv6 address by its first 64 bits, which is what a site has (RFC 6177); anything else is itself.
-    static func of(_ address: String) -> String {
+    public static func of(_ address: String) -> String {
         guard address.utf8.contains(UInt8(ascii: ":")) else { return address }
         var bytes = in6_addr()
         guard unsafe inet_pton(AF_INET6, address, &bytes) == 1 else { return address }

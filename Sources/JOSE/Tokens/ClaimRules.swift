@@ -8,6 +8,8 @@ struct ClaimRules {
 
     let issuer: TokenIssuer
     let index: Int
+    /// A JWT without `exp` would live for ever; an opaque token is asked about again.
+    var needsExpiry = true
 
     /// The claims, judged at `now`. What the token is comes before when it is valid.
     func judge(_ claims: JSONObject, now: Int64) throws(TokenFailure) -> VerifiedClaims {
@@ -53,7 +55,10 @@ struct ClaimRules {
     }
 
     private func expiry(_ claims: JSONObject) throws(TokenFailure) -> Int64 {
-        guard let value = claims["exp"] else { throw .invalid("exp is missing") }
+        guard let value = claims["exp"] else {
+            if !needsExpiry { return Self.latest }
+            throw .invalid("exp is missing")
+        }
         guard let seconds = Self.seconds(value) else { throw .invalid("exp is not a time") }
         return seconds
     }

@@ -12,6 +12,8 @@ public struct TokenIssuer: Sendable {
     public var keys: [VerificationKey]
     /// Whether the keys come from a JWK Set: a token that names a key (`kid`) must then find it by that exact name.
     public var keysAreNamed: Bool
+    /// Whether the keys are fetched from elsewhere, and so may be missing or others soon.
+    public var keysAreRemote: Bool
     /// The claims that may hold the user's id; the first that is present counts.
     public var userIDClaims: [String]
     /// What else the claims must hold.
@@ -22,7 +24,8 @@ public struct TokenIssuer: Sendable {
     /// An issuer.
     public init(
         name: String, issuer: String? = nil, audience: [String] = [], algorithms: [SignatureAlgorithm],
-        keys: [VerificationKey], keysAreNamed: Bool = false, userIDClaims: [String] = ["user_id", "sub"],
+        keys: [VerificationKey], keysAreNamed: Bool = false, keysAreRemote: Bool = false,
+        userIDClaims: [String] = ["user_id", "sub"],
         requirements: [ClaimRequirement] = [], leeway: Int64 = 30
     ) {
         self.name = name
@@ -31,6 +34,7 @@ public struct TokenIssuer: Sendable {
         self.algorithms = algorithms
         self.keys = keys
         self.keysAreNamed = keysAreNamed
+        self.keysAreRemote = keysAreRemote
         self.userIDClaims = userIDClaims
         self.requirements = requirements
         self.leeway = leeway

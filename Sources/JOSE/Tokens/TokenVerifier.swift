@@ -16,6 +16,7 @@ public final class TokenVerifier {
     private struct Block {
         let rules: ClaimRules
         let keysAreNamed: Bool
+        let keysAreRemote: Bool
         let candidates: [Candidate]
     }
 
@@ -40,7 +41,7 @@ public final class TokenVerifier {
             }
             return Block(
                 rules: ClaimRules(issuer: issuer, index: index), keysAreNamed: issuer.keysAreNamed,
-                candidates: candidates)
+                keysAreRemote: issuer.keysAreRemote, candidates: candidates)
         }
     }
 
@@ -74,7 +75,30 @@ public final class TokenVerifier {
                 if failure == nil || failure?.isInvalid == true { failure = error }
             }
         }
-        throw failure ?? .invalid("no key for it, or the signature does not match")
+        if let failure { throw failure }
+        if let missing = missingKey(of: header) { throw missing }
+        throw .invalid("no key for it, or the signature does not match")
+    }
+
+    /// Whether an issuer whose keys are fetched may have the key that the token needs. What the token says of its issuer is not
+    /// proven; it only keeps one issuer's tokens from having another's keys fetched.
+    private func missingKey(of header: TokenHeader) -> TokenFailure? {
+        var claims: JSONObject?
+        for (index, block) in blocks.enumerated() where block.keysAreRemote {
+            guard block.rules.issuer.algorithms.contains(header.algorithm) else { continue }
+            let isKnown = block.candidates.contains { candidate in
+                guard let wanted = header.keyID else { return true }
+                return candidate.keyID?.hasSameBytes(as: wanted) ?? false
+            }
+            if isKnown { continue }
+            if claims == nil { claims = try? parseClaims() }
+            guard let claims else { return nil }
+            if let wanted = block.rules.issuer.issuer {
+                guard let name = claims["iss"]?.string, name.hasSameBytes(as: wanted) else { continue }
+            }
+            return .keyUnknown(issuer: index, hasKeys: !block.candidates.isEmpty)
+        }
+        return nil
     }
 
     private func isSigned(_ message: Span<UInt8>, with header: TokenHeader, in block: Block) -> Bool {

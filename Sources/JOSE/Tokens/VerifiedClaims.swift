@@ -15,6 +15,17 @@ public struct VerifiedClaims: Sendable {
     /// All claims.
     public let claims: JSONObject
 
+    /// What the issuer of an opaque token says of it (RFC 7662 §2.2), judged at `now`: the user's id is taken from the first of
+    /// `userIDClaims` that is present. The issuer is none of the verifier's, so there is no index of it.
+    ///
+    /// Throws `TokenFailure` where it is not valid now, or names no user.
+    public static func introspected(
+        _ claims: JSONObject, userIDClaims: [String], now: Int64
+    ) throws(TokenFailure) -> VerifiedClaims {
+        let issuer = TokenIssuer(name: "", algorithms: [], keys: [], userIDClaims: userIDClaims, leeway: 0)
+        return try ClaimRules(issuer: issuer, index: -1, needsExpiry: false).judge(claims, now: now)
+    }
+
     init(
         issuerIndex: Int, userID: String, expiresAt: Int64, sessionID: String?, tokenID: String?, issuedAt: Int64?,
         claims: JSONObject

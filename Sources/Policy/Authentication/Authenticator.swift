@@ -7,6 +7,10 @@ public enum AuthenticationResult: Sendable {
     case principal(Principal)
     /// It is not; the answer says why.
     case refused(Refusal)
+    /// It is a token whose key may have to be fetched, from the issuer of this index.
+    case keyUnknown(issuer: Int, hasKeys: Bool)
+    /// It is an opaque token, which its issuer has to be asked about.
+    case unknownToken
 }
 
 /// Turns an `Authorization` value into a principal or a refusal. Confined to one shard; a reload makes a new one.
@@ -18,9 +22,11 @@ public final class Authenticator {
     /// Longer ones are no keys of ours: they are refused before they are hashed. No timing tells what is not public.
     private static let keyLimit = 256
 
-    private let verifier: TokenVerifier
+    private var verifier: TokenVerifier
     /// Leeway by issuer, in seconds.
     private let leeways: [Int64]
+    /// Whether somebody can be asked about opaque tokens.
+    private let introspects: Bool
     private let keyPrefix: [UInt8]
     private let tokenLimit: Int
     private let cache: TokenCache
@@ -37,18 +43,33 @@ public final class Authenticator {
     /// An authenticator for one shard. `cacheCapacity` bounds the verified tokens that it remembers, `cacheBytes` the
     /// memory for them, reckoned generously; 0 remembers none.
     public init(
-        issuers: [TokenIssuer], keyPrefix: String, tokenLimit: Int, keys: KeyTable,
+        issuers: [TokenIssuer], keyPrefix: String, tokenLimit: Int, introspects: Bool = false, keys: KeyTable,
         revocations: RevocationSet = RevocationSet(), cacheCapacity: Int = 8192, cacheBytes: Int = 64 << 20
     ) {
         self.revocations = revocations
         verifier = TokenVerifier(issuers: issuers)
         leeways = issuers.map(\.leeway)
+        self.introspects = introspects
         self.keyPrefix = Array(keyPrefix.utf8)
         self.tokenLimit = tokenLimit
         self.keys = keys
         cache = TokenCache(capacity: cacheCapacity, byteLimit: cacheBytes)
         keyPrincipals = KeyPrincipals(capacity: cacheCapacity)
     }
+
+    /// Goes on with other keys of the same issuers. What a key has vouched for that is gone is forgotten.
+    public func replaceIssuers(_ issuers: [TokenIssuer]) {
+        verifier = TokenVerifier(issuers: issuers)
+        cache.removeAll()
+    }
+
+    /// Remembers whom an opaque token stands for until `until`, in seconds since 1970.
+    public func remember(_ principal: Principal, for token: Span<UInt8>, now: Int64, until: Int64) {
+        cache.insert(token, tag: cache.tag(of: token), principal: principal, now: now, until: until)
+    }
+
+    /// Judges a principal that was asked for: what was revoked meanwhile is refused.
+    public func refusal(for principal: Principal) -> Refusal? { revocations.refusal(for: principal) }
 
     /// Goes on with another table: what was revoked, made or changed acts from the next request on.
     public func replaceKeys(_ table: KeyTable) {
@@ -87,6 +108,11 @@ public final class Authenticator {
         return result(examine(token, now: now))
     }
 
+    /// Judges a credential of any kind that somebody else presents.
+    public func authenticate(presented token: Span<UInt8>, now: Int64) -> AuthenticationResult {
+        token.count > 0 ? result(examine(token, now: now)) : .refused(.tokenInvalid)
+    }
+
     /// Why a credential that a request came with, at `started`, no longer holds for what still runs under it; nil when it
     /// does. A token counts until its `exp` without leeway, unless it came within that, and for `grace` longer. Times are
     /// in seconds, moments since 1970.
@@ -101,7 +127,8 @@ public final class Authenticator {
             }
         }
         let end = principal.expiresAt
-        let leeway = started >= end ? principal.claims.map { leeways[$0.issuerIndex] } ?? 0 : 0
+        let issuer = principal.kind == .jwt ? principal.claims?.issuerIndex : nil
+        let leeway = started >= end ? issuer.map { leeways[$0] } ?? 0 : 0
         guard now >= end, now - end >= leeway + grace else { return nil }
         return .tokenExpired(at: end)
     }
@@ -110,7 +137,9 @@ public final class Authenticator {
     private func result(_ examination: Examination) -> AuthenticationResult {
         switch examination {
         case .principal(let principal, _): return .principal(principal)
+        case .tokenFailed(.keyUnknown(let issuer, let hasKeys)): return .keyUnknown(issuer: issuer, hasKeys: hasKeys)
         case .tokenFailed(let failure): return .refused(failure.refusal)
+        case .opaque: return .unknownToken
         case .refused(let refusal): return .refused(refusal)
         }
     }
@@ -119,6 +148,8 @@ public final class Authenticator {
     enum Examination {
         case principal(Principal, isCached: Bool)
         case tokenFailed(TokenFailure)
+        /// Nothing is known of it here, and somebody can be asked.
+        case opaque
         case refused(Refusal)
     }
 
@@ -143,6 +174,7 @@ public final class Authenticator {
             }
         }
         cacheMisses &+= 1
+        if introspects, !hasPrefix, !looksLikeJWT(token) { return .opaque }
         // Without the prefix it is a JWT or nothing, and the verifier finds that out by itself.
         if !hasPrefix || looksLikeJWT(token) { return verify(token, tag: tag, now: now) }
         return lookUp(token, now: now)
@@ -191,7 +223,7 @@ extension TokenFailure {
     /// What a client is answered. Why a token is invalid is told to the operator only.
     public var refusal: Refusal {
         switch self {
-        case .invalid: .tokenInvalid
+        case .invalid, .keyUnknown: .tokenInvalid
         case .expired(let time): .tokenExpired(at: time)
         case .notYetValid(let time): .tokenNotYetValid(from: time)
         case .wrongType(let expected): .tokenWrongType(expected: expected)

@@ -1,4 +1,19 @@
+public import Configuration
 public import JOSE
+
+/// What one API key may do, on all routes together; nil: nothing is counted.
+public struct KeyLimits: Sendable, Equatable {
+    /// How fast its requests may come.
+    public var rate: RateLimit?
+    /// How many may come in a day or a month.
+    public var quota: Quota?
+
+    /// Limits.
+    public init(rate: RateLimit? = nil, quota: Quota? = nil) {
+        self.rate = rate
+        self.quota = quota
+    }
+}
 
 /// What is known of an API key; never the key itself. Times are seconds since 1970.
 public struct KeyRecord: Sendable, Equatable {
@@ -22,11 +37,14 @@ public struct KeyRecord: Sendable, Equatable {
     public var graceUntil: Int64?
     /// SHA-256 of the key.
     public var digest: Digest256
+    /// What it may do by itself.
+    public var limits: KeyLimits
 
     /// A record.
     public init(
         id: String, agentID: String, ownerID: String, name: String = "", prefix: String = "", createdAt: Int64 = 0,
-        expiresAt: Int64? = nil, revokedAt: Int64? = nil, graceUntil: Int64? = nil, digest: Digest256
+        expiresAt: Int64? = nil, revokedAt: Int64? = nil, graceUntil: Int64? = nil, digest: Digest256,
+        limits: KeyLimits = KeyLimits()
     ) {
         self.id = id
         self.agentID = agentID
@@ -38,6 +56,7 @@ public struct KeyRecord: Sendable, Equatable {
         self.revokedAt = revokedAt
         self.graceUntil = graceUntil
         self.digest = digest
+        self.limits = limits
     }
 
     /// Whether it may be used at a time.

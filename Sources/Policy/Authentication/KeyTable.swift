@@ -26,6 +26,8 @@ public final class KeyTable: Sendable {
     private let places: [UInt32]
     private let entries: [Entry]
     private let text: [UInt8]
+    /// By the place of those keys that have any: few do.
+    private let limits: [Int: KeyLimits]
     /// Records that are left out, because their ids could not be header values: 1 to 256 visible ASCII bytes. A request
     /// with such a key is refused.
     public let unusableCount: Int
@@ -38,6 +40,7 @@ public final class KeyTable: Sendable {
         var entries: [Entry] = []
         entries.reserveCapacity(records.count)
         var text: [UInt8] = []
+        var limits: [Int: KeyLimits] = [:]
         var unusable = 0
         for record in records {
             guard KeyTable.isUsable(record) else {
@@ -46,12 +49,14 @@ public final class KeyTable: Sendable {
             }
             var place = KeyTable.firstPlace(of: record.digest, in: size)
             while places[place] != 0 { place = (place + 1) & (size - 1) }
+            if record.limits != KeyLimits() { limits[entries.count] = record.limits }
             entries.append(KeyTable.entry(of: record, text: &text))
             places[place] = UInt32(entries.count)
         }
         self.places = places
         self.entries = entries
         self.text = text
+        self.limits = limits
         self.unusableCount = unusable
     }
 
@@ -92,7 +97,8 @@ public final class KeyTable: Sendable {
             id: next(Int(entry.counts.id)), agentID: next(Int(entry.counts.agent)),
             ownerID: next(Int(entry.counts.owner)), name: next(Int(entry.counts.name)),
             prefix: next(Int(entry.counts.prefix)), createdAt: entry.createdAt, expiresAt: entry.expiresAt,
-            revokedAt: entry.revokedAt, graceUntil: entry.graceUntil, digest: entry.digest)
+            revokedAt: entry.revokedAt, graceUntil: entry.graceUntil, digest: entry.digest,
+            limits: limits[place] ?? KeyLimits())
     }
 
     private static func isUsable(_ record: KeyRecord) -> Bool {

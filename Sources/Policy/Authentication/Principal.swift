@@ -9,6 +9,8 @@ public final class Principal: Sendable {
         case jwt
         /// An API key.
         case apiKey
+        /// An opaque token that its issuer vouches for.
+        case opaque
     }
 
     /// What the caller has shown.
@@ -34,9 +36,15 @@ public final class Principal: Sendable {
     let digest: Digest256?
     /// The agent's id as bytes, for comparison with the path; empty for a JWT.
     let agentBytes: [UInt8]
+    /// What an API key may do by itself, on all routes together.
+    public let keyLimits: KeyLimits
+    /// What the credential is counted by.
+    let credentialHash: UInt64
+    /// What the user is counted by.
+    let userHash: UInt64
 
-    init(_ claims: VerifiedClaims) {
-        kind = .jwt
+    init(_ claims: VerifiedClaims, kind: Kind = .jwt) {
+        self.kind = kind
         userID = claims.userID
         agentID = nil
         keyID = nil
@@ -47,7 +55,14 @@ public final class Principal: Sendable {
         headerLines = Array("X-User-Id: \(claims.userID)\r\n".utf8)
         digest = nil
         agentBytes = []
+        keyLimits = KeyLimits()
+        credentialHash = SubjectHash.of(
+            Self.credentialName(keyID: nil, sessionID: sessionID, tokenID: tokenID, userID: userID))
+        userHash = SubjectHash.of(userID)
     }
+
+    /// Whom an opaque token stands for, as its issuer says.
+    public convenience init(introspected claims: VerifiedClaims) { self.init(claims, kind: .opaque) }
 
     init(_ record: KeyRecord) {
         kind = .apiKey
@@ -62,5 +77,9 @@ public final class Principal: Sendable {
         headerLines = Array(
             "X-User-Id: \(record.ownerID)\r\nX-Agent-Id: \(record.agentID)\r\nX-Api-Key-Id: \(record.id)\r\n".utf8)
         agentBytes = Array(record.agentID.utf8)
+        keyLimits = record.limits
+        credentialHash = SubjectHash.of(
+            Self.credentialName(keyID: record.id, sessionID: nil, tokenID: nil, userID: record.ownerID))
+        userHash = SubjectHash.of(record.ownerID)
     }
 }

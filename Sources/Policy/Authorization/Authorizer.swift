@@ -17,8 +17,8 @@ public enum Authorizer {
         case .apiKey:
             guard route.accept.contains(.apiKey) else { return notAccepted(by: route) }
             return agentMismatch(principal, route, path, match)
-        case .jwt:
-            guard route.accept.contains(.jwt) else { return notAccepted(by: route) }
+        case .jwt, .opaque:
+            guard route.accept.contains(principal.kind == .jwt ? .jwt : .opaque) else { return notAccepted(by: route) }
             return missingClaim(principal, route)
         }
     }

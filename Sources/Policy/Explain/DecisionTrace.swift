@@ -163,7 +163,7 @@ public struct DecisionTrace: Sendable {
         }
         var principal: Principal?
         if let refusal = identify(bytes, head, circumstances, &principal) { return refusal }
-        guard let principal else { return .credentialsMissing }
+        guard let principal else { return nil }
         if let refusal = Authorizer.authorize(principal, route: route, path: path, match: match) {
             return reject("authorization", refusal)
         }
@@ -195,7 +195,7 @@ public struct DecisionTrace: Sendable {
         } else {
             var principal: Principal?
             if let refusal = identify(bytes, head, circumstances, &principal) { return refusal }
-            guard principal?.kind == .jwt else {
+            guard principal == nil || principal?.kind == .jwt else {
                 return reject("authorization", .credentialNotAccepted(accepted: ["jwt"]))
             }
         }
@@ -216,11 +216,21 @@ public struct DecisionTrace: Sendable {
         switch BearerToken.form(of: token, keyPrefix: Array(circumstances.configuration.keyPrefix.utf8)) {
         case .jwt: note("credential", "a JWT by its form")
         case .apiKey: note("credential", "an API key by its prefix")
-        case .unknown: note("credential", "neither a JWT nor an API key by its form")
+        case .unknown where circumstances.configuration.introspections.isEmpty:
+            note("credential", "neither a JWT nor an API key by its form")
+        case .unknown: note("credential", "an opaque token: neither a JWT nor an API key by its form")
         }
         let principal: Principal
         switch circumstances.authenticator.examine(token, now: circumstances.now) {
         case .refused(let refusal): return reject("verification", refusal)
+        case .opaque:
+            let names = circumstances.configuration.introspections.map(\.name).joined(separator: ", ")
+            note("verification", "left to the running gateway, which asks \(names)")
+            return nil
+        case .tokenFailed(.keyUnknown(let issuer, _)):
+            let name = circumstances.configuration.issuers[issuer].name
+            note("verification", "left to the running gateway, which fetches the keys of \(name)")
+            return nil
         case .tokenFailed(let failure):
             note("verification", failure.explanation)
             return failure.refusal
@@ -249,6 +259,7 @@ extension Principal {
         case .jwt:
             let issuer = claims.map { issuers[$0.issuerIndex].name } ?? ""
             return "token of jwt block \(issuer) for user \(userID), \(end)"
+        case .opaque: return "opaque token of user \(userID), \(end)"
         case .apiKey:
             return "API key \(keyID ?? "") of agent \(agentID ?? "") and user \(userID), \(end)"
         }
@@ -259,6 +270,7 @@ extension TokenFailure {
     fileprivate var explanation: String {
         switch self {
         case .invalid(let reason): "\(reason)"
+        case .keyUnknown: "its key is not known"
         case .expired(let time): "expired \(HTTPDate.iso8601(time))"
         case .notYetValid(let time): "not valid before \(HTTPDate.iso8601(time))"
         case .wrongType(let expected): "another token_type than \(expected)"

@@ -15,6 +15,10 @@ public enum OwnEndpoint: Sendable, Equatable {
     case logout
     /// `POST <identity>ticket/`
     case ticket
+    /// `POST <identity>introspect/`
+    case introspection
+    /// `POST <identity>revoke/`
+    case revocation
     /// `GET` and `POST <api_keys>`
     case keys(agent: Range<Int>)
     /// `DELETE <api_keys>{key_id}/`
@@ -23,6 +27,8 @@ public enum OwnEndpoint: Sendable, Equatable {
     case rotation(agent: Range<Int>, id: Range<Int>)
     /// `GET /.well-known/jwks.json`
     case jwks
+    /// `GET /.well-known/oauth-protected-resource`
+    case resource
     /// `GET <console>` and what it loads
     case console(ConsoleAsset)
 }
@@ -31,27 +37,27 @@ extension OwnEndpoint {
     /// What `Allow` says.
     public var allowedMethods: String {
         switch self {
-        case .login, .refresh, .logout, .ticket, .rotation: "POST"
+        case .login, .refresh, .logout, .ticket, .introspection, .revocation, .rotation: "POST"
         case .keys: "GET, HEAD, POST"
         case .key: "DELETE"
-        case .jwks, .console: "GET, HEAD"
+        case .jwks, .resource, .console: "GET, HEAD"
         }
     }
 
     /// Whether it takes the method.
     public func takes(_ method: HTTP.Method) -> Bool {
         switch self {
-        case .login, .refresh, .logout, .ticket, .rotation: method == .post
+        case .login, .refresh, .logout, .ticket, .introspection, .revocation, .rotation: method == .post
         case .keys: method == .get || method == .head || method == .post
         case .key: method == .delete
-        case .jwks, .console: method == .get || method == .head
+        case .jwks, .resource, .console: method == .get || method == .head
         }
     }
 
-    /// Whether nobody has to say who he is.
+    /// Whether no token is asked for: nobody has to say who he is, or he does so otherwise.
     public var isPublic: Bool {
         switch self {
-        case .login, .refresh, .jwks, .console: true
+        case .login, .refresh, .introspection, .revocation, .jwks, .resource, .console: true
         case .logout, .ticket, .keys, .key, .rotation: false
         }
     }
@@ -63,8 +69,11 @@ extension OwnEndpoint {
         case .refresh: "token refresh"
         case .logout: "logout"
         case .ticket: "one-time ticket"
+        case .introspection: "introspection, for a 'client'"
+        case .revocation: "revocation, for a 'client'"
         case .keys, .key, .rotation: "API keys of an agent"
         case .jwks: "public keys"
+        case .resource: "where to log in"
         case .console: "keys page"
         }
     }

@@ -7,7 +7,7 @@ internal import JOSE
 /// taken from the routes.
 public struct OwnEndpoints: Sendable {
     private enum Kind {
-        case login, refresh, logout, ticket, keys, key, rotation, jwks
+        case login, refresh, logout, ticket, introspection, revocation, keys, key, rotation, jwks, resource
         case console(OwnEndpoint.ConsoleAsset)
     }
 
@@ -41,10 +41,19 @@ public struct OwnEndpoints: Sendable {
             add(.refresh, identity.prefix, .literal("token"), .literal("refresh"))
             add(.logout, identity.prefix, .literal("logout"))
             add(.ticket, identity.prefix, .literal("ticket"))
+            if !identity.clients.isEmpty {
+                add(.introspection, identity.prefix, .literal("introspect"))
+                add(.revocation, identity.prefix, .literal("revoke"))
+            }
             if identity.signing.contains(where: { $0.publicJWK != nil }) {
                 let segments = [PathPattern.Segment.literal(".well-known"), .literal("jwks.json")]
                 templates.append(Template(.jwks, segments))
             }
+        }
+        if let resource = configuration.resource {
+            let names = resource.metadataPath.split(separator: "/").map { PathPattern.Segment.literal(String($0)) }
+            // Clients that know nothing of the identifier's path look at the well-known place itself.
+            for count in Set([2, names.count]) { templates.append(Template(.resource, Array(names.prefix(count)))) }
         }
         if let endpoints = configuration.keyEndpoints {
             add(.keys, endpoints.pattern)
@@ -103,10 +112,13 @@ public struct OwnEndpoints: Sendable {
         case .refresh: .refresh
         case .logout: .logout
         case .ticket: .ticket
+        case .introspection: .introspection
+        case .revocation: .revocation
         case .keys: .keys(agent: places.agent)
         case .key: .key(agent: places.agent, id: places.id)
         case .rotation: .rotation(agent: places.agent, id: places.id)
         case .jwks: .jwks
+        case .resource: .resource
         case .console(let asset): .console(asset)
         }
     }

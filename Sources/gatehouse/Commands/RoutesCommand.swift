@@ -66,7 +66,8 @@ struct RoutesCommand: ParsableCommand {
         return [
             "host": route.host.map { .string($0) } ?? .null, "methods": strings(route.methods),
             "pattern": .string(route.pattern.text), "accept": strings(route.isPublic ? ["none"] : route.accept.names),
-            "acceptQuery": route.acceptsTicket ? .string("token") : .null, "agent": route.agentParameter.map { .string($0) } ?? .null,
+            "acceptQuery": route.acceptsTicket ? .string("token") : .null,
+            "agent": route.agentParameter.map { .string($0) } ?? .null,
             "require": .array(
                 route.requirements.map { .object(["claim": .string($0.claim), "values": strings($0.values)]) }),
             "upstream": .string(upstream.name), "servers": strings(upstream.servers.map(\.text)),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import HTTP
 import Identity
+import Policy
 
 /// `gatehouse keys`
 struct KeysCommand: ParsableCommand {
@@ -49,6 +50,8 @@ struct KeysCommand: ParsableCommand {
             owner    \(key.ownerID)
             name     \(Output.printable(key.name))
             expires  \(key.expiresAt.map(HTTPDate.iso8601) ?? "never")
+            rate     \(key.limits.rate?.text ?? "unlimited")
+            quota    \(key.limits.quota?.text ?? "unlimited")
             key      \(key.key ?? "")
             """)
         Output.error("The key is shown only now: the store keeps its SHA-256.")

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Configuration
 import HTTP
 import Identity
 import JOSE
+import Policy
 
 /// `gatehouse keys list`
 struct KeysListCommand: ParsableCommand {
@@ -19,11 +21,16 @@ struct KeysListCommand: ParsableCommand {
         if output.json { return Output.json(["keys": .array(keys.map { .object($0.json) })]) }
         func time(_ seconds: Int64?) -> String { seconds.map(HTTPDate.iso8601) ?? "-" }
         Output.table(
-            ["ID", "NAME", "PREFIX", "AGENT", "OWNER", "CREATED", "EXPIRES", "LAST USED", "REVOKED"],
+            [
+                "ID", "NAME", "PREFIX", "AGENT", "OWNER", "CREATED", "EXPIRES", "LAST USED", "REVOKED", "RATE", "QUOTA",
+                "TODAY", "MONTH",
+            ],
             keys.map { key in
                 [
                     key.id, key.name, key.prefix, key.agentID, key.ownerID, time(key.createdAt), time(key.expiresAt),
-                    time(key.lastUsedAt), time(key.revokedAt),
+                    time(key.lastUsedAt), time(key.revokedAt), key.limits.rate?.text ?? "-",
+                    key.limits.quota?.text ?? "-",
+                    "\(key.usedToday)", "\(key.usedThisMonth)",
                 ]
             })
     }

@@ -99,7 +99,7 @@ extension TokenFailure {
     /// The contract's error.
     fileprivate var code: String {
         switch self {
-        case .invalid: "token_invalid"
+        case .invalid, .keyUnknown: "token_invalid"
         case .expired: "token_expired"
         case .notYetValid: "token_not_yet_valid"
         case .wrongType: "token_wrong_type"
@@ -109,6 +109,7 @@ extension TokenFailure {
     fileprivate var reason: String {
         switch self {
         case .invalid(let reason): "\(reason)"
+        case .keyUnknown: "its key is one that a running gateway fetches, and is not known here"
         case .expired(let time): "expired \(HTTPDate.iso8601(time))"
         case .notYetValid(let time): "not valid before \(HTTPDate.iso8601(time))"
         case .wrongType(let expected): "it is not of token_type \(expected)"

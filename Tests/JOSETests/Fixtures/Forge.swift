@@ -52,6 +52,7 @@ enum Outcome: Equatable, Sendable {
     case expired(Int64)
     case notYetValid(Int64)
     case wrongType(String)
+    case keyUnknown(hasKeys: Bool)
 
     init(_ result: Result<VerifiedClaims, TokenFailure>) {
         switch result {
@@ -60,6 +61,7 @@ enum Outcome: Equatable, Sendable {
         case .failure(.expired(let at)): self = .expired(at)
         case .failure(.notYetValid(let from)): self = .notYetValid(from)
         case .failure(.wrongType(let expected)): self = .wrongType(expected)
+        case .failure(.keyUnknown(_, let hasKeys)): self = .keyUnknown(hasKeys: hasKeys)
         }
     }
 }

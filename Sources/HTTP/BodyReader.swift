@@ -1,7 +1,5 @@
-import HTTP
-
 /// Where a body ends, byte by byte: a client's upload or an upstream's answer.
-enum BodyReader {
+public enum BodyReader: Sendable {
     /// There is no body, or it has ended.
     case none
     /// So many bytes are still to come.
@@ -19,7 +17,7 @@ enum BodyReader {
     private static let longBody: UInt64 = 16 * 1024
 
     /// `extensionLimit` bounds the bytes of chunk extensions over the whole body.
-    init(_ framing: BodyFraming, extensionLimit: Int = 256) {
+    public init(_ framing: BodyFraming, extensionLimit: Int = 256) {
         switch framing {
         case .none: self = .none
         case .length(let count): self = count == 0 ? .none : .length(count)
@@ -29,7 +27,7 @@ enum BodyReader {
     }
 
     /// The body has ended where it should, and left the connection in step.
-    var isComplete: Bool {
+    public var isComplete: Bool {
         switch self {
         case .none, .ended: true
         case .length, .chunked, .untilClose, .broken: false
@@ -37,13 +35,13 @@ enum BodyReader {
     }
 
     /// Trailer lines that may be passed on.
-    var trailers: [UInt8] { if case .ended(let trailers) = self { trailers } else { [] } }
+    public var trailers: [UInt8] { if case .ended(let trailers) = self { trailers } else { [] } }
 
     /// Much is still to come.
-    var isLong: Bool { if case .length(let rest) = self { rest > Self.longBody } else { false } }
+    public var isLong: Bool { if case .length(let rest) = self { rest > Self.longBody } else { false } }
 
     /// The next piece of `bytes`.
-    mutating func next(_ bytes: Span<UInt8>) -> ChunkedDecoder.Step {
+    public mutating func next(_ bytes: Span<UInt8>) -> ChunkedDecoder.Step {
         switch self {
         case .none, .ended, .broken: return .end(consumed: 0)
         case .untilClose: return .data(0..<bytes.count, consumed: bytes.count)

@@ -1,8 +1,9 @@
-/// Base64 as it stands in password hashes (RFC 4648 §4): with padding in Django's, without in PHC strings. Canonical only.
-enum Base64 {
+/// Base64 (RFC 4648 §4) as it stands in password hashes and in `Authorization: Basic`, with and without padding. Canonical only.
+public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    /// Bytes as text, by default without padding.
+    public static func encode(_ bytes: [UInt8], padded: Bool = false) -> String {
         var text: [UInt8] = []
         for start in stride(from: 0, to: bytes.count, by: 3) {
             let group = bytes[start..<min(start + 3, bytes.count)]
@@ -10,10 +11,12 @@ enum Base64 {
             for index in 0..<3 { bits = bits << 8 | (index < group.count ? Int(group[start + index]) : 0) }
             for place in 0...group.count { text.append(alphabet[bits >> (18 - 6 * place) & 63]) }
         }
+        while padded, !text.count.isMultiple(of: 4) { text.append(UInt8(ascii: "=")) }
         return String(decoding: text, as: UTF8.self)
     }
 
-    static func decode(_ text: String, padded: Bool) -> [UInt8]? {
+    /// The bytes of a text; nil unless it is canonical, with its padding where there is to be one.
+    public static func decode(_ text: String, padded: Bool) -> [UInt8]? {
         var digits = Array(text.utf8)
         if padded {
             guard digits.count.isMultiple(of: 4) else { return nil }

@@ -1,0 +1,127 @@
+import Configuration
+import Dispatch
+import JOSE
+import Logging
+import Observability
+import Providers
+
+/// Who is asked, under one configuration, for keys and about opaque tokens.
+struct Providers: Sendable {
+    /// Issuers whose keys are fetched.
+    var keys: KeyWatch?
+    /// Where opaque tokens are asked about.
+    var introspector: Introspector?
+
+    func start() { keys?.start() }
+
+    func stop() {
+        keys?.stop()
+        introspector?.stop()
+    }
+
+    /// How often they were asked.
+    var reports: [ProviderReport] {
+        var reports = (keys?.counts ?? []).map {
+            ProviderReport(kind: "keys", name: $0.issuer, succeeded: UInt64($0.succeeded), failed: UInt64($0.failed))
+        }
+        if let counts = introspector?.counts {
+            reports.append(
+                ProviderReport(
+                    kind: "introspection", name: "", succeeded: UInt64(counts.answered), failed: UInt64(counts.failed)))
+        }
+        return reports
+    }
+}
+
+/// How the shards learn which keys issuers elsewhere have.
+extension Server {
+    /// Those of a configuration; nothing is asked before `start`.
+    func makeProviders(_ configuration: Configuration) throws(ServerError) -> Providers {
+        var providers = Providers()
+        if !configuration.remoteKeys.isEmpty {
+            providers.keys = KeyWatch(
+                configuration, folder: keyFolder(configuration),
+                publish: { [weak self] issuer, keys, done in self?.publish(keys, of: issuer, configuration, done) },
+                report: { [weak self] event in self?.report(event) })
+        }
+        if !configuration.introspections.isEmpty {
+            do throws(ProviderFailure) {
+                providers.introspector = try Introspector(configuration.introspections) { [weak self] event in
+                    self?.report(event)
+                }
+            } catch { throw ServerError(message: error.description) }
+        }
+        return providers
+    }
+
+    /// Beside the store, or where it would be.
+    private func keyFolder(_ configuration: Configuration) -> String {
+        let file: String
+        switch configuration.store {
+        case .sqlite(let path): file = path
+        case nil: file = Self.folder(of: configuration.path) + "/data/gatehouse.db"
+        }
+        return Self.folder(of: file)
+    }
+
+    private static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Takes over the keys that are known without asking: those on disk, and those of the configuration before.
+    func takeKnownKeys(_ serving: Serving, former: Configuration?) {
+        let fresh = serving.configuration
+        var keys = serving.providers.keys?.readKept() ?? [:]
+        for definition in fresh.remoteKeys where keys[definition.issuerIndex] == nil {
+            let name = fresh.issuers[definition.issuerIndex].name
+            guard
+                let old = former?.remoteKeys.first(where: {
+                    former?.issuers[$0.issuerIndex].name == name && $0.location == definition.location
+                })
+            else { continue }
+            keys[definition.issuerIndex] = known.remoteKeys[old.issuerIndex]
+        }
+        known.remoteKeys = keys
+    }
+
+    /// Tells every shard, and calls back when each has heard it.
+    private func publish(
+        _ keys: [VerificationKey]?, of issuer: Int, _ source: Configuration, _ done: @escaping @Sendable () -> Void
+    ) {
+        control.async { [self] in
+            // A reload may have come between: then the index means another issuer.
+            guard configuration.issuers.count > issuer,
+                configuration.issuers[issuer].name == source.issuers[issuer].name
+            else { return done() }
+            known.remoteKeys[issuer] = keys
+            let issuers = known.issuers(configuration.issuers)
+            ShardSurvey.ask(workers, { $0.replaceIssuers(issuers) }) { _ in done() }
+        }
+    }
+
+    private func report(_ event: KeyWatch.Event) {
+        switch event {
+        case .failed(let issuer, let reason, let hasKeys, let wait):
+            logger.error(
+                "the keys of issuer \(issuer) cannot be fetched: \(reason)",
+                metadata: ["kept": "\(hasKeys ? "the last good set" : "none")", "again_in": "\(wait) s"])
+        case .recovered(let issuer): logger.notice("the keys of issuer \(issuer) can be fetched again")
+        case .changed(let issuer, let count): logger.notice("issuer \(issuer) has \(count) keys now")
+        case .stale(let issuer):
+            logger.error(
+                "the last good keys of issuer \(issuer) are too old: its tokens are refused with keys_unavailable")
+        case .doubtful(let issuer, let reason): logger.warning("issuer \(issuer): \(reason)")
+        case .notKept(let issuer, let reason):
+            logger.warning("the keys of issuer \(issuer) are not kept over a restart: \(reason)")
+        }
+    }
+
+    private func report(_ event: Introspector.Event) {
+        switch event {
+        case .failed(let name, let reason): logger.error("introspection \(name) cannot be asked: \(reason)")
+        case .recovered(let name): logger.notice("introspection \(name) answers again")
+        case .unusable(let name, let reason): logger.warning("introspection \(name): a token cannot be used: \(reason)")
+        }
+    }
+}

@@ -1,0 +1,76 @@
+internal import Configuration
+internal import Glibc
+internal import JOSE
+
+/// The last good key set of an issuer on disk, so that a restart while the issuer is down verifies tokens at once.
+struct KeyFile: Sendable {
+    /// A set and when it was fetched, in unix seconds.
+    struct Kept {
+        let set: [UInt8]
+        let fetchedAt: Int64
+    }
+
+    private static let sizeAtMost = 2 * ProviderRequest.answerAtMost
+
+    let folder: String
+    let path: String
+    /// Where the set has to have come from.
+    let location: String
+
+    init(folder: String, name: String, location: RemoteKeys.Location) {
+        self.folder = folder
+        path = "\(folder)/keys-\(name).json"
+        switch location {
+        case .keySet(let url): self.location = url.text
+        case .issuer(let url): self.location = "issuer \(url.text)"
+        }
+    }
+
+    /// What was kept; nil when there is nothing, or it is of another place.
+    func read() -> Kept? {
+        guard let bytes = Self.contents(of: path),
+            let object = (try? JSONReader.parse(bytes.span))?.object, object["location"]?.string == location,
+            let fetchedAt = object["fetched_at"]?.integer, let set = object["set"]?.object
+        else { return nil }
+        return Kept(set: JSONWriter.encode(set), fetchedAt: fetchedAt)
+    }
+
+    /// Keeps a set. Either the whole file is the new one or the old one stays; says what went wrong.
+    func write(_ kept: Kept) throws(ProviderFailure) {
+        guard let set = (try? JSONReader.parse(kept.set.span))?.object else { return }
+        let bytes = JSONWriter.encode([
+            "location": .string(location), "fetched_at": .integer(kept.fetchedAt), "set": .object(set),
+        ])
+        unsafe mkdir(folder, 0o700)
+        let fresh = "\(path).new"
+        let descriptor = unsafe open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw ProviderFailure("\(fresh) cannot be written: \(Self.reason)") }
+        let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        let isWhole = written == bytes.count && fsync(descriptor) == 0
+        let reason = Self.reason
+        close(descriptor)
+        guard isWhole, unsafe rename(fresh, path) == 0 else {
+            unsafe unlink(fresh)
+            throw ProviderFailure("\(path) cannot be written: \(reason)")
+        }
+    }
+
+    private static var reason: String { unsafe String(cString: strerror(errno)) }
+
+    private static func contents(of path: String) -> [UInt8]? {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: sizeAtMost)
+        var count = 0
+        while count < bytes.count {
+            let got = unsafe bytes.withUnsafeMutableBytes { buffer in
+                unsafe Glibc.read(descriptor, buffer.baseAddress.map { unsafe $0 + count }, buffer.count - count)
+            }
+            guard got >= 0 else { return nil }
+            if got == 0 { return Array(bytes[..<count]) }
+            count += got
+        }
+        return nil
+    }
+}

@@ -1,0 +1,46 @@
+internal import GRDB
+public import Identity
+
+/// Counts of requests.
+extension SQLiteStore {
+    /// Every count whose period is not over.
+    public func usages(now: Int64) throws(StoreError) -> [Usage] {
+        try read { database in
+            let sql = "SELECT * FROM usage WHERE ends_at > ? LIMIT ?"
+            return try Row.fetchAll(database, sql: sql, arguments: [now, UsageTable.countersAtMost])
+                .map(Self.usage)
+        }
+    }
+
+    /// Adds to counts.
+    public func add(_ usages: [Usage]) throws(StoreError) {
+        guard !usages.isEmpty else { return }
+        try write { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    INSERT INTO usage (scope, subject, starts_at, ends_at, count) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT DO UPDATE SET count = count + excluded.count
+                    """)
+            for usage in usages {
+                let key = usage.key
+                try statement.execute(arguments: [key.scope, key.subject, key.start, key.end, usage.count])
+            }
+        }
+    }
+
+    /// What was counted for subjects of a scope.
+    public func usages(scope: String, subjects: [String], now: Int64) throws(StoreError) -> [Usage] {
+        try read { database in
+            try subjects.flatMap { subject in
+                let sql = "SELECT * FROM usage WHERE scope = ? AND subject = ? AND ends_at > ?"
+                return try Row.fetchAll(database, sql: sql, arguments: [scope, subject, now]).map(Self.usage)
+            }
+        }
+    }
+
+    private static func usage(_ row: Row) -> Usage {
+        let key = UsageKey(
+            scope: row["scope"], subject: row["subject"], start: row["starts_at"], end: row["ends_at"])
+        return Usage(key: key, count: row["count"])
+    }
+}
