@@ -28,10 +28,14 @@ extension SQLiteStore {
         }
     }
 
-    /// What was counted for subjects of a scope.
-    public func usages(scope: String, subjects: [String], now: Int64) throws(StoreError) -> [Usage] {
+    /// What was counted for subjects of a scope, nil: for all.
+    public func usages(scope: String, subjects: [String]?, now: Int64) throws(StoreError) -> [Usage] {
         try read { database in
-            try subjects.flatMap { subject in
+            guard let subjects else {
+                let sql = "SELECT * FROM usage WHERE scope = ? AND ends_at > ?"
+                return try Row.fetchAll(database, sql: sql, arguments: [scope, now]).map(Self.usage)
+            }
+            return try subjects.flatMap { subject in
                 let sql = "SELECT * FROM usage WHERE scope = ? AND subject = ? AND ends_at > ?"
                 return try Row.fetchAll(database, sql: sql, arguments: [scope, subject, now]).map(Self.usage)
             }

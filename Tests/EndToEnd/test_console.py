@@ -237,3 +237,21 @@ def test_its_files(door, path):
         assert asset.status == 200 and asset.header("Content-Type").startswith(kind)
     assert door.send("HEAD", path).header("Content-Length") == str(len(answer.body))
     refusal(door.post(path), 405, "method_not_allowed")
+
+
+def test_a_key_with_limits_and_its_use(page, door):
+    log_in(page)
+    choose_agent(page, "bot-7")
+    page.shown("#generate").click()
+    page.shown("#key-name").send_keys("limited")
+    page.find("#key-rate").send_keys("600")
+    page.find("#key-quota").send_keys("1000")
+    page.find("#key-quota").send_keys(Keys.ENTER)
+    key = shown_key(page)
+    for _ in range(3):
+        assert door.gateway.ask("/api/agents/bot-7/", token=key).status == 200
+    page.find("#done").click()
+    choose_agent(page, "bot-7")
+    page.until(lambda: page.focused.get_attribute("id") == "keys-title")
+    row = rows(page)[0]
+    assert row[0] == "limited" and row[6:8] == ["3 today, 3 this month", "600/m, 1000/d"]

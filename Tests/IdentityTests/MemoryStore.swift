@@ -66,7 +66,7 @@ final class MemoryStore: Store {
 
     func record(uses: [KeyUse]) throws(StoreError) { try access { _ in } }
 
-    func usages(scope: String, subjects: [String], now: Int64) throws(StoreError) -> [Usage] { try access { _ in [] } }
+    func usages(scope: String, subjects: [String]?, now: Int64) throws(StoreError) -> [Usage] { try access { _ in [] } }
 
     func changeCounter() throws(StoreError) -> Int64 {
         try state.withLock { state throws(StoreError) in

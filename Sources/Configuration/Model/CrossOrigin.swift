@@ -16,6 +16,9 @@ public struct CrossOrigin: Sendable, Equatable {
             self.isWildcard = isWildcard
         }
 
+        /// As the file writes it: `https://*.example.com`.
+        public var text: String { isWildcard ? scheme.isEmpty ? "*" : "\(scheme)*\(host)" : scheme + host }
+
         /// Every origin.
         public static let any = Origin(scheme: "", host: "", isWildcard: true)
     }

@@ -160,6 +160,8 @@
       cell(row, "Last used", day(key.lastUsedAt));
       cell(row, "Expires", key.expiresAt === null ? "never" : day(key.expiresAt));
       cell(row, "State", standing);
+      cell(row, "Requests", `${key.usedToday ?? 0} today, ${key.usedThisMonth ?? 0} this month`);
+      cell(row, "Limits", [key.rateLimit, key.quota].filter(Boolean).join(", ") || "–");
       const actions = cell(row, "", "");
       actions.className = "actions";
       if (standing === "active") {
@@ -223,9 +225,11 @@
     event.preventDefault();
     const name = element("key-name").value.trim();
     const date = element("key-expiry").value;
+    const limit = (id) => element(id).value === "" ? undefined : `${element(id).value}/${element(`${id}-unit`).value}`;
+    const limits = { rateLimit: limit("key-rate"), quota: limit("key-quota") };
     element("new-key").close();
     act(element("generate"), async () => {
-      const body = { name };
+      const body = { name, ...limits };
       if (date !== "") body.expiresAt = new Date(`${date}T23:59:59`).toISOString();
       const key = await ask("POST", keysPath(), body);
       show(key);

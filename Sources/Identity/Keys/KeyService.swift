@@ -37,8 +37,8 @@ public struct KeyService: Sendable {
     public func list(agentID: String?, now: Int64) throws(KeyServiceError) -> [KeyObject] {
         do {
             let keys = try store.storedKeys(ofAgent: agentID)
-            let used = keys.filter { $0.lastUsedAt != nil }.map { UsageTable.subject(ofKey: $0.record.id) }
-            let usages = try store.usages(scope: UsageTable.keyScope, subjects: used, now: now)
+            let subjects = agentID == nil ? nil : keys.map { UsageTable.subject(ofKey: $0.record.id) }
+            let usages = try store.usages(scope: UsageTable.keyScope, subjects: subjects, now: now)
             let counts = Dictionary(grouping: usages, by: \.key.subject)
             return keys.map { stored in
                 var key = KeyObject(stored, now: now)

@@ -27,8 +27,8 @@ public protocol Store: Sendable {
     /// Notes when keys were used; never moves a time backwards, and does not count as a change.
     func record(uses: [KeyUse]) throws(StoreError)
 
-    /// What was counted for subjects of a scope in the periods of `now`: those that end behind it.
-    func usages(scope: String, subjects: [String], now: Int64) throws(StoreError) -> [Usage]
+    /// What was counted for subjects of a scope, nil: for all, in the periods of `now`: those that end behind it.
+    func usages(scope: String, subjects: [String]?, now: Int64) throws(StoreError) -> [Usage]
 
     /// Another number after every change, whichever process made it. Cheap enough to be asked many times a second.
     func changeCounter() throws(StoreError) -> Int64

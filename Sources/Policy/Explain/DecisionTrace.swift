@@ -168,7 +168,22 @@ public struct DecisionTrace: Sendable {
             return reject("authorization", refusal)
         }
         note("authorization", "passes")
+        noteLimits(of: route, principal)
+        for injection in route.injections {
+            let value = principal.header(for: injection).map { String(decoding: $0, as: UTF8.self) }
+            note("inject", "\(injection.name): \(value ?? "(none: no such claim, or no header could hold it)")")
+        }
         return nil
+    }
+
+    /// What has been used is known to the running gateway alone.
+    private mutating func noteLimits(of route: Route, _ principal: Principal) {
+        if let rate = route.rateLimit {
+            note("limit", "\(rate.text) by \(rate.subject.rawValue), counted when it runs")
+        }
+        if let quota = route.quota { note("limit", "\(quota.text) by \(quota.subject.rawValue), counted when it runs") }
+        let own = [principal.keyLimits.rate?.text, principal.keyLimits.quota?.text].compactMap(\.self)
+        if !own.isEmpty { note("limit", "\(own.joined(separator: ", ")) of the key itself, counted when it runs") }
     }
 
     /// A ticket is known to the process that gave it alone, and asking it would spend it.

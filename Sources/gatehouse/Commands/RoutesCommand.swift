@@ -57,7 +57,9 @@ struct RoutesCommand: ParsableCommand {
             }
         }
         let requirements = route.requirements.map { " with \($0.claim) \($0.values.joined(separator: "|"))" }
+        let limits = [route.rateLimit?.text, route.quota?.text].compactMap(\.self).map { " at most \($0)" }
         return kinds.joined(separator: " or ") + requirements.joined(separator: " and")
+            + limits.joined(separator: " and")
     }
 
     private func json(_ route: Route, _ configuration: Configuration) -> JSONObject {
@@ -71,6 +73,9 @@ struct RoutesCommand: ParsableCommand {
             "require": .array(
                 route.requirements.map { .object(["claim": .string($0.claim), "values": strings($0.values)]) }),
             "upstream": .string(upstream.name), "servers": strings(upstream.servers.map(\.text)),
+            "rateLimit": route.rateLimit.map { .string("\($0.text) by=\($0.subject.rawValue)") } ?? .null,
+            "quota": route.quota.map { .string("\($0.text) by=\($0.subject.rawValue)") } ?? .null,
+            "cors": strings(route.cors?.origins.map(\.text) ?? []), "inject": strings(route.injections.map(\.name)),
             "place": .string(route.position.text),
         ]
     }
