@@ -33,7 +33,10 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 
 let package = Package(
     name: "gatehouse",
-    products: [.executable(name: "gatehouse", targets: ["gatehouse"])],
+    products: [
+        .executable(name: "gatehouse", targets: ["gatehouse"]),
+        .executable(name: "gatehouse-benchmarks", targets: ["gatehouse-benchmarks"]),
+    ],
     dependencies: [
         // Commands, their help and their usage errors: outside the proxy path, a kept library beats our own.
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -73,6 +76,12 @@ let package = Package(
                 "CNghttp2", "COpenSSL", "CLinux", log, arguments,
             ],
             swiftSettings: strict + fast),
+
+        // What parts of a request cost by themselves: deploy/bench.
+        .executableTarget(
+            name: "gatehouse-benchmarks",
+            dependencies: ["Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability"],
+            path: "Tests/Benchmarks", exclude: ["instructions.txt"], swiftSettings: strict + fast),
 
         tests(of: "Observability"), tests(of: "Transport", ["CLinux", "COpenSSL"]), tests(of: "HTTP", ["Transport"]),
         tests(of: "JOSE"), tests(of: "Configuration", ["JOSE", "HTTP"]),

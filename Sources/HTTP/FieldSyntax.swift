@@ -31,9 +31,10 @@ public enum FieldSyntax {
     public static func isFieldValue(_ bytes: Span<UInt8>) -> Bool {
         guard bytes.count > 0 else { return true }
         if isBlank(bytes[0]) || isBlank(bytes[bytes.count - 1]) { return false }
-        for place in 0..<bytes.count {
-            let byte = bytes[place]
-            if byte < 0x20 && byte != 0x09 || byte == 0x7f { return false }
+        var place = ByteScan.firstControl(bytes, from: 0)
+        while place < bytes.count {
+            guard bytes[place] == 0x09 else { return false }
+            place = ByteScan.firstControl(bytes, from: place &+ 1)
         }
         return true
     }
