@@ -81,12 +81,14 @@ let package = Package(
         .executableTarget(
             name: "gatehouse-benchmarks",
             dependencies: ["Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability"],
-            path: "Tests/Benchmarks", exclude: ["instructions.txt"], swiftSettings: strict + fast),
+            path: "Tests/Benchmarks", exclude: ["instructions.txt", "scaling.py"], swiftSettings: strict + fast),
 
         tests(of: "Observability"), tests(of: "Transport", ["CLinux", "COpenSSL"]), tests(of: "HTTP", ["Transport"]),
         tests(of: "JOSE"), tests(of: "Configuration", ["JOSE", "HTTP"]),
-        tests(of: "Policy", ["Configuration", "JOSE", "HTTP"]), tests(of: "Identity", ["Policy", "JOSE"]),
-        tests(of: "Stores", ["Identity", "CLinux"]),
+        tests(of: "Policy", ["Configuration", "JOSE", "HTTP"]),
+        tests(of: "Identity", ["Configuration", "Policy", "JOSE", "Transport"]),
+        tests(of: "Providers", ["Configuration", "JOSE", "HTTP", "Transport"]),
+        tests(of: "Stores", ["Configuration", "Identity", "CLinux", sqlite]),
         tests(of: "Gateway", ["Configuration", "Policy", "HTTP", "Transport", "Observability"]),
     ]
 )

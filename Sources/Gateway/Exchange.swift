@@ -95,6 +95,8 @@ final class Exchange {
     private(set) var startedAt: Int64 = 0
     var hasRetried = false
     var triedServers = 0
+    /// When the opaque token is asked about again at the earliest, in seconds since 1970; `Int64.max` while it is.
+    var recheckAt: Int64 = 0
     /// Told apart by what runs later: a reused exchange is another one.
     private(set) var serial = 0
 
@@ -162,6 +164,7 @@ final class Exchange {
         messages = GRPCMessages()
         ticket = .none
         hasRetried = false
+        recheckAt = 0
         triedServers = 0
         bytesIn = 0
         bytesOut = 0
@@ -260,7 +263,9 @@ final class Exchange {
             methodName: bytes.extracting(head.methodRange.range), path: path.span, into: &match)
         switch outcome {
         case .notFound: return .refuse(.notFound)
-        case .methodNotAllowed(let allowed): return .refuse(.methodNotAllowed(allowed: allowed))
+        case .methodNotAllowed(let allowed):
+            if let cors = serving.policies[match.coveringIndex]?.cors { beginCrossOrigin(cors, bytes) }
+            return .refuse(.methodNotAllowed(allowed: allowed))
         case .found: routeIndex = match.routeIndex
         }
         if let policy = serving.policies[routeIndex] {
@@ -328,10 +333,7 @@ final class Exchange {
         if case .length(let count) = head.framing, count > UInt64(route.maxBody), !head.isGRPC {
             return .refuse(.bodyTooLarge(limit: route.maxBody))
         }
-        if let principal {
-            if let refusal = limitUse(by: principal) { return .refuse(refusal) }
-            if principal.kind == .apiKey { worker.note(useOf: principal) }
-        }
+        if let principal, let refusal = limitUse(by: principal) { return .refuse(refusal) }
         return .forward
     }
 

@@ -14,22 +14,38 @@ struct Providers: Sendable {
 
     func start() { keys?.start() }
 
-    func stop() {
-        keys?.stop()
-        introspector?.stop()
-    }
+    /// Others have taken their place. Requests that wait for these hear from them still.
+    func retire() { keys?.stop() }
 
     /// How often they were asked.
     var reports: [ProviderReport] {
         var reports = (keys?.counts ?? []).map {
             ProviderReport(kind: "keys", name: $0.issuer, succeeded: UInt64($0.succeeded), failed: UInt64($0.failed))
         }
-        if let counts = introspector?.counts {
+        for counts in introspector?.counts ?? [] {
             reports.append(
                 ProviderReport(
-                    kind: "introspection", name: "", succeeded: UInt64(counts.answered), failed: UInt64(counts.failed)))
+                    kind: "introspection", name: counts.name, succeeded: UInt64(counts.answered),
+                    failed: UInt64(counts.failed)))
         }
         return reports
+    }
+}
+
+extension ProviderReport {
+    /// The counts of several lists, added up by kind and name: those of a configuration that was replaced go on counting.
+    static func sum(_ lists: [ProviderReport]...) -> [ProviderReport] {
+        var sums: [ProviderReport] = []
+        for report in lists.joined() {
+            if let place = sums.firstIndex(where: { $0.kind == report.kind && $0.name == report.name }) {
+                sums[place] = ProviderReport(
+                    kind: report.kind, name: report.name, succeeded: sums[place].succeeded + report.succeeded,
+                    failed: sums[place].failed + report.failed)
+            } else {
+                sums.append(report)
+            }
+        }
+        return sums
     }
 }
 
@@ -41,7 +57,9 @@ extension Server {
         if !configuration.remoteKeys.isEmpty {
             providers.keys = KeyWatch(
                 configuration, folder: keyFolder(configuration),
-                publish: { [weak self] issuer, keys, done in self?.publish(keys, of: issuer, configuration, done) },
+                publish: { [weak self] watch, issuer, keys, done in
+                    self?.publish(keys, of: issuer, from: watch, done)
+                },
                 report: { [weak self] event in self?.report(event) })
         }
         if !configuration.introspections.isEmpty {
@@ -69,31 +87,13 @@ extension Server {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Takes over the keys that are known without asking: those on disk, and those of the configuration before.
-    func takeKnownKeys(_ serving: Serving, former: Configuration?) {
-        let fresh = serving.configuration
-        var keys = serving.providers.keys?.readKept() ?? [:]
-        for definition in fresh.remoteKeys where keys[definition.issuerIndex] == nil {
-            let name = fresh.issuers[definition.issuerIndex].name
-            guard
-                let old = former?.remoteKeys.first(where: {
-                    former?.issuers[$0.issuerIndex].name == name && $0.location == definition.location
-                })
-            else { continue }
-            keys[definition.issuerIndex] = known.remoteKeys[old.issuerIndex]
-        }
-        known.remoteKeys = keys
-    }
-
-    /// Tells every shard, and calls back when each has heard it.
+    /// Tells every shard, and calls back when each has heard it. What comes from a watch that a reload has replaced is dropped: the
+    /// issuer of that index may be another one now.
     private func publish(
-        _ keys: [VerificationKey]?, of issuer: Int, _ source: Configuration, _ done: @escaping @Sendable () -> Void
+        _ keys: [VerificationKey]?, of issuer: Int, from watch: KeyWatch?, _ done: @escaping @Sendable () -> Void
     ) {
         control.async { [self] in
-            // A reload may have come between: then the index means another issuer.
-            guard configuration.issuers.count > issuer,
-                configuration.issuers[issuer].name == source.issuers[issuer].name
-            else { return done() }
+            guard let watch, watch === providers.keys else { return done() }
             known.remoteKeys[issuer] = keys
             let issuers = known.issuers(configuration.issuers)
             ShardSurvey.ask(workers, { $0.replaceIssuers(issuers) }) { _ in done() }

@@ -26,6 +26,7 @@ extension Server {
                 reloadKeys: { [weak self] done in self?.reloadKeys(done) },
                 report: { [logger] error in logger.error("a request was refused with store_unavailable: \(error)") }))
         do throws(StoreError) { try identity.prepare() } catch { throw ServerError(message: "\(error)") }
+        if inherited != nil { identity.usage.hurry(seconds: Self.overlap) }
         self.identity = identity
     }
 

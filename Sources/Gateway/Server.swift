@@ -5,6 +5,7 @@ public import Identity
 public import Logging
 import Observability
 import Policy
+import Providers
 import Transport
 
 /// Why the gateway cannot start, in a sentence for people.
@@ -31,7 +32,8 @@ public final class Server: @unchecked Sendable {
     private let tickets: TLSTicketKeys
     private let admission: Admission
     private let rates = RateTable()
-    private var providers = Providers()
+    private(set) var providers = Providers()
+    private var formerReports: [ProviderReport] = []
     private(set) var workers: [Worker] = []
     var follower: StoreFollower?
     var identity: IdentityService?
@@ -95,7 +97,7 @@ public final class Server: @unchecked Sendable {
         let sockets = try openAll(configuration)
         try followStore()
         try dropPrivileges()
-        takeKnownKeys(serving, former: nil)
+        known.remoteKeys = serving.providers.keys?.takeKept(of: nil) ?? [:]
         providers = serving.providers
         providers.start()
         for index in 0..<configuration.workers { try addWorker(index, serving) }
@@ -257,13 +259,14 @@ public final class Server: @unchecked Sendable {
             throw error
         }
         warnOfRestart(fresh)
-        takeKnownKeys(serving, former: configuration)
+        known.remoteKeys = serving.providers.keys?.takeKept(of: providers.keys) ?? [:]
         configuration = fresh
         for worker in workers {
             let known = known
             worker.shard.queue.sync { worker.apply(serving, known: known) }
         }
-        providers.stop()
+        providers.retire()
+        formerReports = ProviderReport.sum(formerReports, providers.reports)
         providers = serving.providers
         providers.start()
         for (listener, descriptors) in opened { attach(listener, descriptors) }
@@ -293,7 +296,6 @@ public final class Server: @unchecked Sendable {
             "stopping; requests in flight may finish", metadata: ["drain_timeout": "\(configuration.drainTimeout)"])
         health?.stop()
         names?.stop()
-        providers.stop()
         for worker in workers {
             worker.shard.post { [self] in
                 worker.onDrained = { self.workerDrained() }
@@ -357,7 +359,7 @@ public final class Server: @unchecked Sendable {
             renderer.failedReloads = failedReloads
             renderer.droppedLogLines = accessLog?.droppedLines ?? 0
             renderer.process = ProcessFigures.read()
-            renderer.providers = providers.reports
+            renderer.providers = ProviderReport.sum(providers.reports, formerReports)
             let base = renderer
             ShardSurvey.ask(workers, { ($0.snapshot(), $0.upstreamStates()) }) { answers in
                 var merged = MetricsSnapshot()

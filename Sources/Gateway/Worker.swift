@@ -23,7 +23,6 @@ final class Worker: @unchecked Sendable {
     let accessLog: AccessLog?
     /// Login and the like; none without a store.
     let identity: IdentityService?
-    private var keyUses = KeyUseNotes()
     /// The counters that this shard uses.
     var usage = UsageCache()
     /// How far each caller is into its rate limits, over all shards.
@@ -150,13 +149,6 @@ final class Worker: @unchecked Sendable {
     func replaceRevocations(_ all: RevocationSet) { authenticator.replaceRevocations(all) }
 
     func apply(_ revocations: [Revocation]) { authenticator.apply(revocations, now: clock.update()) }
-
-    /// An API key was used: the store hears of it at most once a minute.
-    @inline(__always)
-    func note(useOf principal: Principal) {
-        guard let id = principal.keyID, keyUses.isNew(id, now: clock.update()) else { return }
-        identity?.note(KeyUse(keyID: id, usedAt: clock.update()))
-    }
 
     // MARK: Listeners and connections
 

@@ -136,12 +136,10 @@ extension FieldName {
         }
     }
 
-    /// A configuration may not inject it: framing, routing, hop-by-hop, and what the gateway sets itself.
+    /// A configuration may not inject it: every known name has a meaning of its own, framing, routing, the body's type or the
+    /// gateway's word, and would be taken from clients on all routes.
     public var isForbiddenInjection: Bool {
-        switch self {
-        case .host, .expect, .xRequestID, .date: true
-        default: isIdentity || isForwarding || isFraming || isHopByHop
-        }
+        self != .other
     }
 
     /// Spelled with `_` (or another separator) for `-` it reaches CGI and WSGI applications under the same name, so

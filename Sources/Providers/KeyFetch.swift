@@ -59,8 +59,8 @@ final class KeyFetch {
         var reason = ProviderFailure("it has no metadata")
         for place in ["\(path)/.well-known/openid-configuration", "/.well-known/oauth-authorization-server\(path)"] {
             guard let url = RemoteURL("https://\(issuer.authority)\(place)") else { continue }
-            let answer = try get(url)
             do throws(ProviderFailure) {
+                let answer = try get(url)
                 try Self.check(answer, of: url.path)
                 return try Self.keySetURL(in: answer.body, of: issuer)
             } catch { reason = error }
@@ -105,8 +105,14 @@ final class KeyFetch {
     }
 
     private static func target(_ location: String, from url: RemoteURL) -> RemoteURL? {
-        let text =
-            location.hasPrefix("/") && !location.hasPrefix("//") ? "https://\(url.authority)\(location)" : location
+        guard !location.isEmpty else { return nil }
+        let folder = url.path[...(url.path.lastIndex(of: "/") ?? url.path.startIndex)]
+        let text: String
+        if location.contains("://") || location.hasPrefix("//") {
+            text = location
+        } else {
+            text = "https://\(url.authority)\(location.hasPrefix("/") ? "" : folder)\(location)"
+        }
         guard let target = RemoteURL(text), target.authority == url.authority else { return nil }
         return target
     }

@@ -1,16 +1,13 @@
 internal import Configuration
 internal import Glibc
 internal import JOSE
+internal import Transport
 
 /// The last good key set of an issuer on disk, so that a restart while the issuer is down verifies tokens at once.
 struct KeyFile: Sendable {
-    /// A set and when it was fetched, in unix seconds.
-    struct Kept {
-        let set: [UInt8]
-        let fetchedAt: Int64
-    }
-
-    private static let sizeAtMost = 2 * ProviderRequest.answerAtMost
+    /// Seconds that a set may be from the future; one that is more so would never become stale.
+    private let clockSkew: Int64 = 60
+    private static let sizeAtMost = 2 * ProviderRequest.keySetAtMost
 
     let folder: String
     let path: String
@@ -27,16 +24,17 @@ struct KeyFile: Sendable {
     }
 
     /// What was kept; nil when there is nothing, or it is of another place.
-    func read() -> Kept? {
+    func read() -> KeySource.Kept? {
         guard let bytes = Self.contents(of: path),
             let object = (try? JSONReader.parse(bytes.span))?.object, object["location"]?.string == location,
-            let fetchedAt = object["fetched_at"]?.integer, let set = object["set"]?.object
+            let fetchedAt = object["fetched_at"]?.integer, fetchedAt >= 0, fetchedAt <= WallClock.seconds() + clockSkew,
+            let set = object["set"]?.object
         else { return nil }
-        return Kept(set: JSONWriter.encode(set), fetchedAt: fetchedAt)
+        return KeySource.Kept(set: JSONWriter.encode(set), fetchedAt: fetchedAt)
     }
 
     /// Keeps a set. Either the whole file is the new one or the old one stays; says what went wrong.
-    func write(_ kept: Kept) throws(ProviderFailure) {
+    func write(_ kept: KeySource.Kept) throws(ProviderFailure) {
         guard let set = (try? JSONReader.parse(kept.set.span))?.object else { return }
         let bytes = JSONWriter.encode([
             "location": .string(location), "fetched_at": .integer(kept.fetchedAt), "set": .object(set),
@@ -47,12 +45,14 @@ struct KeyFile: Sendable {
         guard descriptor >= 0 else { throw ProviderFailure("\(fresh) cannot be written: \(Self.reason)") }
         let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
         let isWhole = written == bytes.count && fsync(descriptor) == 0
-        let reason = Self.reason
+        var reason = Self.reason
         close(descriptor)
-        guard isWhole, unsafe rename(fresh, path) == 0 else {
-            unsafe unlink(fresh)
-            throw ProviderFailure("\(path) cannot be written: \(reason)")
+        if isWhole {
+            if unsafe rename(fresh, path) == 0 { return }
+            reason = Self.reason
         }
+        unsafe unlink(fresh)
+        throw ProviderFailure("\(path) cannot be written: \(reason)")
     }
 
     private static var reason: String { unsafe String(cString: strerror(errno)) }

@@ -1,5 +1,6 @@
 public import Configuration
 public import JOSE
+internal import Synchronization
 
 /// Keeps the keys of all issuers whose keys are fetched while the gateway runs.
 public final class KeyWatch: Sendable {
@@ -20,9 +21,19 @@ public final class KeyWatch: Sendable {
     }
 
     /// How an issuer's keys come to the shards.
-    public typealias Publish = @Sendable (_ issuer: Int, [VerificationKey]?, @escaping @Sendable () -> Void) -> Void
+    public typealias Publish =
+        @Sendable (_ watch: KeyWatch?, _ issuer: Int, [VerificationKey]?, @escaping @Sendable () -> Void) -> Void
 
     private let sources: [Int: KeySource]
+    private let place = Place()
+
+    /// How its sources find the watch.
+    private final class Place: Sendable {
+        private struct Found { weak var watch: KeyWatch? }
+        private let found = Mutex(Found())
+        var watch: KeyWatch? { found.withLock { $0.watch } }
+        func set(_ watch: KeyWatch) { found.withLock { $0.watch = watch } }
+    }
 
     /// The sources of a configuration; `folder` is where sets are kept.
     public init(
@@ -34,13 +45,23 @@ public final class KeyWatch: Sendable {
             let index = definition.issuerIndex
             sources[index] = KeySource(
                 definition, issuer: configuration.issuers[index], folder: folder,
-                hooks: KeySource.Hooks(publish: { publish(index, $0, $1) }, report: report))
+                hooks: KeySource.Hooks(
+                    publish: { [place] keys, done in publish(place.watch, index, keys, done) }, report: report))
         }
         self.sources = sources
+        place.set(self)
     }
 
-    /// The sets that are kept on disk, by the issuer's index. Before `start`; blocks.
-    public func readKept() -> [Int: [VerificationKey]] { sources.compactMapValues { $0.readKept() } }
+    /// The keys that are known without asking, by the issuer's index: those that a former watch has of the same place, and those on
+    /// disk. Before `start`; blocks.
+    public func takeKept(of former: KeyWatch?) -> [Int: [VerificationKey]] {
+        sources.compactMapValues { source in
+            let old = former?.sources.values.first {
+                $0.issuer.name == source.issuer.name && $0.definition.location == source.definition.location
+            }
+            return source.takeKept(of: old)
+        }
+    }
 
     /// Begins to fetch.
     public func start() { for source in sources.values { source.start() } }

@@ -13,6 +13,8 @@ final class ProviderConnection {
     private var socket: StreamSocket?
     /// It has served a request before.
     private var isKept = false
+    /// The address that was connected to last.
+    private var lastGood: SocketAddress?
 
     init(_ url: RemoteURL, context: TLSClientContext) {
         self.context = context
@@ -23,6 +25,7 @@ final class ProviderConnection {
     /// Asks, and waits for the answer. A kept connection that turns out to be closed is made anew once.
     func send(_ request: ProviderRequest) throws(ProviderFailure) -> ProviderAnswer {
         let deadline = MonotonicTime.now().advanced(byNanoseconds: ProviderRequest.timeAtMost)
+        if isKept, !isQuiet { close() }
         if socket != nil, isKept {
             do throws(ProviderFailure) { return try exchange(request, deadline) } catch {
                 close()
@@ -38,6 +41,14 @@ final class ProviderConnection {
         }
     }
 
+    /// Nothing has come on the kept connection since its last answer: what has would be taken for the next one. Session tickets
+    /// of TLS 1.3 are nobody's answer.
+    private var isQuiet: Bool {
+        guard let socket else { return false }
+        let buffer = ByteBuffer(capacity: 1024)
+        return socket.read(into: buffer, limit: 1024) == .needsReadable && buffer.isEmpty
+    }
+
     private func close() {
         socket?.reset()
         socket = nil
@@ -50,8 +61,16 @@ final class ProviderConnection {
         let addresses = Resolver.lookUp(host: host, port: port)
         guard !addresses.isEmpty else { throw ProviderFailure("the name \(host) cannot be resolved") }
         var reason = ProviderFailure("")
-        for address in addresses {
-            do throws(ProviderFailure) { return try connect(address, deadline) } catch { reason = error }
+        // The one that served last comes first, and none takes the time of all.
+        let ordered = addresses.filter { $0 == lastGood } + addresses.filter { $0 != lastGood }
+        for (index, address) in ordered.enumerated() {
+            let now = MonotonicTime.now()
+            let share = deadline.nanoseconds(since: now) / Int64(ordered.count - index)
+            do throws(ProviderFailure) {
+                try connect(address, now.advanced(byNanoseconds: share))
+                lastGood = address
+                return
+            } catch { reason = error }
         }
         throw reason
     }
@@ -108,18 +127,19 @@ final class ProviderConnection {
                 buffer.consume(head.length)
                 head.reset()
                 parser = ResponseHeadParser()
-            case .complete: return try finish(head, buffer, from: socket, deadline)
+            case .complete: return try finish(head, buffer, of: request, from: socket, deadline)
             }
         }
     }
 
     private func finish(
-        _ head: ResponseHead, _ buffer: ByteBuffer, from socket: StreamSocket, _ deadline: MonotonicTime
+        _ head: ResponseHead, _ buffer: ByteBuffer, of request: ProviderRequest, from socket: StreamSocket,
+        _ deadline: MonotonicTime
     ) throws(ProviderFailure) -> ProviderAnswer {
         let fields = AnswerFields(head, buffer.readable)
-        if case .length(let count) = head.framing, count > UInt64(ProviderRequest.answerAtMost) { throw tooLong }
+        if case .length(let count) = head.framing, count > UInt64(request.answerAtMost) { throw tooLong(request) }
         buffer.consume(head.length)
-        let body = try body(head, buffer, from: socket, deadline)
+        let body = try body(head, buffer, of: request, from: socket, deadline)
         isKept = head.keepAlive && buffer.isEmpty && head.framing != .untilClose
         if !isKept { close() }
         return ProviderAnswer(
@@ -128,7 +148,8 @@ final class ProviderConnection {
     }
 
     private func body(
-        _ head: ResponseHead, _ buffer: ByteBuffer, from socket: StreamSocket, _ deadline: MonotonicTime
+        _ head: ResponseHead, _ buffer: ByteBuffer, of request: ProviderRequest, from socket: StreamSocket,
+        _ deadline: MonotonicTime
     ) throws(ProviderFailure) -> [UInt8] {
         var reader = BodyReader(head.framing)
         var body: [UInt8] = []
@@ -147,13 +168,13 @@ final class ProviderConnection {
             case .needsMore(let consumed), .end(let consumed): buffer.consume(consumed)
             case .failed: throw ProviderFailure("\(host) answered what is no HTTP")
             }
-            guard body.count <= ProviderRequest.answerAtMost else { throw tooLong }
+            guard body.count <= request.answerAtMost else { throw tooLong(request) }
         }
         return body
     }
 
-    private var tooLong: ProviderFailure {
-        ProviderFailure("the answer of \(host) is longer than \(ProviderRequest.answerAtMost / 1024) KiB")
+    private func tooLong(_ request: ProviderRequest) -> ProviderFailure {
+        ProviderFailure("the answer of \(host) is longer than \(request.answerAtMost / 1024) KiB")
     }
 
     private func write(

@@ -2,12 +2,16 @@ internal import Configuration
 
 /// What a provider is asked.
 struct ProviderRequest: Sendable {
-    /// The longest answer that is read, in bytes.
-    static let answerAtMost = 256 * 1024
+    /// The longest key set, and metadata, that is read, in bytes.
+    static let keySetAtMost = 256 * 1024
+    /// The longest answer about a token.
+    static let introspectionAtMost = 32 * 1024
     /// Nanoseconds from the first byte to the last, the connection included.
     static let timeAtMost: Int64 = 5_000_000_000
 
     let url: RemoteURL
+    /// The longest answer that is read, in bytes.
+    var answerAtMost = ProviderRequest.keySetAtMost
     /// A form to post; nil asks by GET.
     var form: [UInt8]?
     /// The value of `Authorization`.

@@ -12,18 +12,20 @@ extension SQLiteStore {
         }
     }
 
-    /// Adds to counts.
-    public func add(_ usages: [Usage]) throws(StoreError) {
-        guard !usages.isEmpty else { return }
-        try write { database in
+    /// Adds to counts; gives what they are now.
+    @discardableResult
+    public func add(_ usages: [Usage]) throws(StoreError) -> [Int64] {
+        guard !usages.isEmpty else { return [] }
+        return try write { database in
             let statement = try database.cachedStatement(
                 sql: """
                     INSERT INTO usage (scope, subject, starts_at, ends_at, count) VALUES (?, ?, ?, ?, ?)
-                    ON CONFLICT DO UPDATE SET count = count + excluded.count
+                    ON CONFLICT DO UPDATE SET count = count + excluded.count RETURNING count
                     """)
-            for usage in usages {
+            return try usages.map { usage in
                 let key = usage.key
-                try statement.execute(arguments: [key.scope, key.subject, key.start, key.end, usage.count])
+                return try Int64.fetchOne(
+                    statement, arguments: [key.scope, key.subject, key.start, key.end, usage.count]) ?? 0
             }
         }
     }

@@ -232,6 +232,7 @@ REFUSALS = {
     "401 on a route for keys": (401, "credentials_missing", {"target": "/cors/keys/", "token": None}),
     "403 for want of a scope": (403, "permission_denied", {"target": "/cors/scoped/"}),
     "403 for the kind": (403, "credential_not_accepted", {"target": "/cors/keys/"}),
+    "405": (405, "method_not_allowed", {"method": "DELETE"}),
     "413": (413, "body_too_large", {"method": "POST", "body": b"x" * 2000}),
 }
 
@@ -241,6 +242,14 @@ def test_a_refusal_is_readable(gateway, upstream, jwt, status, error, how):
     """reports.md 1: without these fields a page sees a network failure."""
     refusal(readable(refused(gateway, upstream, jwt, **how)), status, error)
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("fields", [[], [f"Origin: {EVIL}"]], ids=["no page", "another origin"])
+def test_a_405_is_kept_apart_for_others_too(gateway, upstream, good, fields):
+    """A cache must not give to one origin what another got."""
+    got = closed(gateway.ask("/cors/x", *fields, method="DELETE", token=good))
+    refusal(got, 405, "method_not_allowed")
+    assert "origin" in words(got, "Vary")
 
 
 def test_a_rate_limit_is_readable(gateway, upstream, jwt):

@@ -15,6 +15,8 @@ from support.frames import Frames
 from support.gateway import ROUTES, configuration, refusal
 from support.identity import KEYS, Door, identity_configuration
 from support.wire import request
+from test_reload import reload
+from test_upgrade import Line
 
 SLOW = "rate_limit 1/m burst=3"  # three at once; the next after a minute, when the test is long over
 LIMITED = f"""
@@ -289,6 +291,15 @@ def test_another_agents_key_does_not_count(door, access, upstream, an_agent):
     assert statuses(door.gateway, target, key) == [200] * 3 + [429]
 
 
+@pytest.mark.parametrize("target, allowed", [("/limit/agents/{}/x", 3), ("/quota/agents/{}/", 2)])
+def test_a_token_that_names_an_agent_uses_nothing_of_its_keys(door, access, upstream, person, an_agent, target, allowed):
+    """Anybody may name any agent in a path; he is counted for himself there."""
+    target, key = target.format(an_agent), door.make_key(access, an_agent)["key"]
+    for stranger in ("one", "two"):
+        assert statuses(door.gateway, target, person(stranger), allowed + 1) == [200] * allowed + [429]
+    assert statuses(door.gateway, target, key, allowed + 1) == [200] * allowed + [429]
+
+
 # Exactness
 
 
@@ -385,6 +396,53 @@ def test_a_quota_survives_a_restart(start, upstream, person):
     over_quota(gateway.ask("/quota/", token=token), until_midnight())
 
 
+@pytest.mark.parametrize("used", ["before", "meanwhile"])
+def test_a_quota_over_an_upgrade_is_one(lab, module_upstream, tmp_path, upstream, person, used):
+    """The new process goes on from what the old one counted, also while it started."""
+    text = configuration(routes="route /quota/ { accept jwt; quota 100/d by=credential; upstream agents; }")
+    line, data = Line(lab, tmp_path, text, module_upstream), request("GET", "/quota/", token=person())
+    passed = lambda count: sum(line.gateway.send(data).status == 200 for _ in range(count))
+    try:
+        kept = [line.gateway.connect("plain") for _ in range(5)]
+        total = passed(60) if used == "before" else 0
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            upgrade = pool.submit(line.upgrade)
+            if used == "meanwhile":
+                eventually(lambda: line.said("a new process was started"))
+                total += passed(60)
+            upgrade.result()
+        total += sum(wire.send(data).answer().status == 200 for wire in kept)
+        assert 100 <= total + passed(110) <= 105
+    finally:
+        line.stop()
+
+
+# Reloads
+
+
+def test_a_limit_is_what_the_new_configuration_says(start, upstream, person):
+    """A rate that was used up is another one then, and days are counted apart from months."""
+    text = configuration(
+        routes="""
+route /rate/ { accept jwt; rate_limit 1/h burst=1 by=credential; upstream agents; }
+route /quota/ { accept jwt; quota 3/mo by=credential; upstream agents; }
+"""
+    )
+    gateway, token = start(text), person()
+    assert statuses(gateway, "/rate/", token, 2) == [200, 429]
+    assert statuses(gateway, "/quota/", token, 4) == [200] * 3 + [429]
+    gateway.write(text.replace("1/h burst=1", "100/s burst=1").replace("3/mo", "3/d"))
+    reload(gateway)
+    assert gateway.ask("/rate/", token=token).status == 200
+    time.sleep(0.05)
+    assert gateway.ask("/rate/", token=token).status == 200, "a hundred a second"
+    assert statuses(gateway, "/quota/", token, 4) == [200] * 3 + [429]
+    over_quota(gateway.ask("/quota/", token=token), until_midnight())
+    gateway.write(text)
+    reload(gateway)
+    assert gateway.ask("/quota/", token=token).status == 429, "the month is used up still"
+
+
 # Keys with limits of their own
 
 
@@ -454,15 +512,18 @@ def test_limits_of_a_key_that_cannot_be(door, access, upstream, field, value):
 
 
 def test_the_use_of_a_key_is_shown(door, access, upstream, an_agent):
-    used, unused = (door.make_key(access, an_agent) for _ in range(2))
+    """Of keys with limits of their own; the object of others is the contract's."""
+    used, unused = (door.post(KEYS.format(agent=an_agent), {"name": "n", "quota": "100/d"}, token=access).json for _ in range(2))
+    plain = door.make_key(access, an_agent)
 
     def use():
         listed = {key["id"]: key for key in door.send("GET", KEYS.format(agent=an_agent), token=access).json["keys"]}
-        return [tuple(listed[key["id"]].get(name, 0) for name in ("usedToday", "usedThisMonth")) for key in (used, unused)]
+        assert "usedToday" not in listed[plain["id"]]
+        return [(listed[key["id"]]["usedToday"], listed[key["id"]]["usedThisMonth"]) for key in (used, unused)]
 
     assert use() == [(0, 0), (0, 0)]
     assert statuses(door.gateway, f"/api/agents/{an_agent}/", used["key"], 3) == [200] * 3
-    eventually(lambda: use() == [(3, 3), (0, 0)], within=6)
+    assert use() == [(3, 3), (0, 0)]
 
 
 # What cannot be right
@@ -506,3 +567,12 @@ def test_every_unit_and_every_subject(start, rate, subject):
     line = f"rate_limit {rate} burst=20 by={subject}; quota 10/d by={subject};"
     pattern = f"route /x/{{agent_id}}/ {{ accept jwt api_key; agent {{agent_id}}; upstream agents; {line} }}\n"
     start(configuration() + pattern, run=False).run("check")
+
+
+@pytest.mark.parametrize("directive", ["rate_limit 10/s by=agent", "quota 10/d by=agent"])
+@pytest.mark.parametrize("kinds, code", [("api_key", 0), ("jwt", 1), ("api_key jwt", 1)])
+def test_by_agent_wants_an_agent_of_every_credential(start, directive, kinds, code):
+    """Without `agent` a token has none, and would not be limited at all."""
+    route = f"route /x/ {{ accept {kinds}; {directive}; upstream agents; }}\n"
+    output = start(configuration() + route, run=False).run("check", code=code).stderr
+    assert code == 0 or f":{len(configuration().splitlines()) + 1}:{route.index('by=agent') + 1}: error: " in output, output

@@ -4,6 +4,7 @@ extension CheckContext {
     /// A URL that the gateway will ask, or nil and an error.
     func remoteURL(_ word: Word, of name: String) -> RemoteURL? {
         if let url = RemoteURL(word.text) { return url }
+        if namesUser(word, of: name) { return nil }
         let isUnencrypted = word.text.lowercased().hasPrefix("http://")
         error(
             isUnencrypted
@@ -12,6 +13,15 @@ extension CheckContext {
             at: word,
             suggestion: isUnencrypted ? "write 'https://…'" : "write one like https://login.example.com/path")
         return nil
+    }
+
+    /// A URL with a user, and so perhaps a password, is an error that does not repeat it.
+    func namesUser(_ word: Word, of name: String) -> Bool {
+        guard word.text.contains("://"), word.text.contains("@") else { return false }
+        diagnostics.error(
+            "the URL of '\(name)' names a user", at: word.span, suggestion: "remove what stands before '@'",
+            isSecret: true)
+        return true
     }
 
     /// The authorities in a PEM file, or nil and an error.
@@ -23,6 +33,23 @@ extension CheckContext {
             self.error("ca \(file.text): \(error.message)", at: file, suggestion: "name a PEM file")
             return nil
         }
+    }
+
+    /// The secret of `client NAME SECRET`, or nil and an error. Where they are swapped, or the secret is written inline, neither is
+    /// repeated.
+    func clientSecret(_ words: [Word]) -> [UInt8]? {
+        let isReference = { (word: Word) in word.text.hasPrefix("file:") || word.text.hasPrefix("env:") }
+        let looksLikeName = NameSyntax.isIdentifier(words[0].text) && words[0].text.utf8.count < 24
+        if !isReference(words[0]), isReference(words[1]) || looksLikeName { return secret(words[1]) }
+        let isSwapped = isReference(words[0]) && !isReference(words[1])
+        let first = words[0].span
+        diagnostics.error(
+            "'client' takes a name, then its secret as 'file:PATH' or 'env:NAME'",
+            at: SourceSpan(
+                first.file, first.range.lowerBound..<max(words[1].span.range.upperBound, first.range.upperBound)),
+            suggestion: isSwapped ? "swap the two" : "move the secret to a file that only you can read",
+            isSecret: !isSwapped)
+        return nil
     }
 
     /// Whether a word may be a client's name in Basic authentication (RFC 7617 §2: no colon).

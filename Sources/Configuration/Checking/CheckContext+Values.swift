@@ -29,6 +29,13 @@ extension CheckContext {
         return inRange(.milliseconds(milliseconds), range, word, Self.durationText)
     }
 
+    /// A word that is not empty.
+    func nonEmpty(_ word: Word) -> String? {
+        if !word.text.isEmpty { return word.text }
+        error("an empty value", at: word, suggestion: "write one, or remove the directive")
+        return nil
+    }
+
     /// A whole number.
     func integer(_ word: Word, _ range: ClosedRange<Int>) -> Int? {
         guard let value = Self.quantity(word.text, units: ["": 1]) else {

@@ -16,8 +16,8 @@ struct IdentityChecker {
         for directive in directives {
             let word = directive.arguments[0]
             switch directive.name.text {
-            case "issuer": result.issuer = text(word)
-            case "audience": result.audience = text(word)
+            case "issuer": result.issuer = context.nonEmpty(word)
+            case "audience": result.audience = context.nonEmpty(word)
             case "access_ttl": set(&result.accessTTL, seconds(word, Self.shortestTTL ... .seconds(86_400)))
             case "refresh_ttl": set(&result.refreshTTL, seconds(word, Self.shortestTTL ... .seconds(365 * 86_400)))
             case "rotate_refresh": set(&result.rotatesRefresh, context.isOn(word))
@@ -51,17 +51,11 @@ struct IdentityChecker {
         return duration.components.seconds
     }
 
-    private func text(_ word: Word) -> String? {
-        if !word.text.isEmpty { return word.text }
-        context.error("an empty value", at: word, suggestion: "write one, or remove the directive")
-        return nil
-    }
-
     private func clients(_ lines: [Directive]) -> [ServiceClient] {
         var seen: Set<String> = []
         return lines.compactMap { line in
             let name = line.arguments[0]
-            guard context.isClientName(name), let secret = context.secret(line.arguments[1]) else { return nil }
+            guard let secret = context.clientSecret(line.arguments), context.isClientName(name) else { return nil }
             guard seen.insert(name.text).inserted else {
                 context.error("client '\(name.text.clipped)' twice in identity", at: name, suggestion: "remove one")
                 return nil

@@ -31,7 +31,7 @@ struct IntrospectionChecker {
                 suggestion: "add '\(BlockGrammar.introspection.rule(name)?.usage ?? name)'")
         }
         let endpoint = words("endpoint").flatMap { context.remoteURL($0[0], of: "endpoint") }
-        let secret = words("client").flatMap { context.secret($0[1]) }.map(KeyLoader.withoutLineEnd)
+        let secret = words("client").flatMap(context.clientSecret).map(KeyLoader.withoutLineEnd)
         guard let client = words("client")?[0], let endpoint, let secret else { return nil }
         guard context.isClientName(client) else { return nil }
         var result = Introspection(
@@ -40,9 +40,9 @@ struct IntrospectionChecker {
             result.cache = context.duration(word, .seconds(1) ... .seconds(3_600)) ?? result.cache
         }
         if let word = words("max_lookups")?[0] {
-            result.lookupsAtMost = context.integer(word, 1...256) ?? result.lookupsAtMost
+            result.lookupsAtMost = context.integer(word, 1...64) ?? result.lookupsAtMost
         }
-        if let claims = words("user_id_claim") { result.userIDClaims = claims.map(\.text) }
+        if let claims = words("user_id_claim") { result.userIDClaims = claims.compactMap(context.nonEmpty) }
         if let word = words("ca")?[0], let trust = context.trust(word) { result.trust = trust }
         return result
     }

@@ -44,9 +44,9 @@ struct IssuerChecker {
         for directive in directives {
             let words = directive.arguments
             switch directive.name.text {
-            case "issuer": issuer = text(words[0])
-            case "audience": audience = words.compactMap(text)
-            case "user_id_claim": userIDClaims = words.compactMap(text)
+            case "issuer": issuer = context.nonEmpty(words[0])
+            case "audience": audience = words.compactMap(context.nonEmpty)
+            case "user_id_claim": userIDClaims = words.compactMap(context.nonEmpty)
             case "require": if let one = context.requirement(words) { requirements.append(one) }
             case "leeway":
                 leeway = context.duration(words[0], .zero ... .seconds(3600))?.components.seconds ?? leeway
@@ -79,6 +79,13 @@ struct IssuerChecker {
         }
         let word = discover.arguments[0]
         guard let url = context.remoteURL(word, of: "discover") else { return nil }
+        let text = word.text
+        if let place = text.indices.first(where: { text[$0...].hasPrefix("/.well-known/") }) {
+            context.error(
+                "'discover' takes the issuer, not the place of its metadata", at: word,
+                suggestion: "write '\(text[..<place])'")
+            return nil
+        }
         guard !word.text.contains("?") else {
             context.error("an issuer has no query", at: word, suggestion: "remove what begins with '?'")
             return nil
@@ -114,12 +121,6 @@ struct IssuerChecker {
             }
         }
         return result
-    }
-
-    private func text(_ word: Word) -> String? {
-        if !word.text.isEmpty { return word.text }
-        context.error("an empty value", at: word, suggestion: "write one, or remove the directive")
-        return nil
     }
 
     private func algorithms(_ directives: [Directive], in block: Directive) -> [NamedAlgorithm] {

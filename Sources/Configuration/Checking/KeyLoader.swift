@@ -16,7 +16,7 @@ struct KeyLoader {
 
     func load(_ directives: [Directive], in block: Directive, algorithms: [NamedAlgorithm]) -> Loaded {
         guard let words = directives.first(where: { $0.name.text == "keys" })?.arguments else {
-            if !context.attempts("keys", in: block, .jwt) {
+            if !context.attempts("keys", in: block, .jwt), !context.attempts("discover", in: block, .jwt) {
                 context.error(
                     "jwt without 'keys': nothing could be verified", at: block.name,
                     suggestion: "add 'keys jwks:file.json;', 'keys pem:public.pem;' or 'keys secret file:hs256.key;'")
@@ -146,7 +146,7 @@ struct KeyLoader {
                 suggestion: "one kind of key to a jwt block: make a second block for this")
         }
         let name = String(word.text.dropFirst(5))
-        if name.hasPrefix("https:") {
+        if name.lowercased().hasPrefix("https:") {
             suitable(algorithms, symmetric: false)
             let url = context.remoteURL(Word(text: name, span: word.span, isQuoted: word.isQuoted), of: "keys")
             return Loaded(areNamed: true, remote: url.map { .keySet($0) })

@@ -11,6 +11,12 @@ enum NameSyntax {
         }
     }
 
+    /// A port as people write it: digits without sign and leading zeros, 1 to 65535.
+    static func isPort(_ text: some StringProtocol) -> Bool {
+        (1...5).contains(text.utf8.count) && text.utf8.allSatisfy { (0x30...0x39).contains($0) } && !text.hasPrefix("0")
+            && UInt16(text) != nil
+    }
+
     /// A name of a block: letters, digits, `-`, `_` and `.`, at most 64 bytes.
     static func isIdentifier(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { isNameByte($0) || $0 == UInt8(ascii: ".") }

@@ -44,6 +44,7 @@ extension CheckContext {
     /// An https URL of visible ASCII with a host, without user, query and fragment, or nil and an error.
     func httpsURL(_ word: Word, of name: String) -> String? {
         let text = word.text
+        if namesUser(word, of: name) { return nil }
         guard text.lowercased().hasPrefix("https://") else {
             let isPlain = text.lowercased().hasPrefix("http://")
             error(
@@ -58,7 +59,7 @@ extension CheckContext {
         let host = authority.prefix { $0 != ":" }
         let port = authority.drop { $0 != ":" }.dropFirst()
         let hasPort = authority.contains(":")
-        let isPort = !hasPort || Int(port).map { (1...65_535).contains($0) } ?? false
+        let isPort = !hasPort || NameSyntax.isPort(port)
         let isPlain = text.utf8.allSatisfy { (0x21...0x7e).contains($0) && !#""\<>`{}|^"#.utf8.contains($0) }
         guard NameSyntax.isHostName(String(host)), isPort, isPlain, text.hasPrefix("https://"), text.utf8.count <= 2048,
             !rest.contains("?"), !rest.contains("#")

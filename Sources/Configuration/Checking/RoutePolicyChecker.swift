@@ -6,6 +6,11 @@ struct RoutePolicyChecker {
     /// The directives of the route.
     let content: [Directive]
 
+    /// It is said that the route is for everybody; one whose `accept` is wrong is not.
+    private var isPublic: Bool {
+        content.first { $0.name.text == "accept" }?.arguments.contains { $0.text == "none" } ?? false
+    }
+
     /// Enters it into `route`.
     func apply(to route: inout Route) {
         let first = { (name: String) in content.first { $0.name.text == name } }
@@ -66,7 +71,7 @@ struct RoutePolicyChecker {
     }
 
     private func subject(_ word: Word?, of directive: Directive, _ route: Route) -> LimitSubject {
-        guard let word else { return route.isPublic ? .address : .credential }
+        guard let word else { return isPublic ? .address : .credential }
         let name = String(word.text.dropFirst(3))
         guard let subject = LimitSubject(rawValue: name) else {
             let names = LimitSubject.allCases.map(\.rawValue)
@@ -76,13 +81,13 @@ struct RoutePolicyChecker {
                     ?? "there are \(names.map { "by=\($0)" }.joined(separator: ", "))")
             return .credential
         }
-        if route.isPublic, subject != .address {
+        if isPublic, subject != .address {
             context.error(
                 "'by=\(name)' on a public route: nobody is known there", at: word, suggestion: "write 'by=address'")
-        } else if subject == .agent, route.agentParameter == nil, !route.accept.contains(.apiKey) {
+        } else if subject == .agent, route.agentParameter == nil, !route.accept.isSubset(of: .apiKey) {
             context.error(
-                "'by=agent' on a route that knows no agent", at: word,
-                suggestion: "add 'agent {agent_id};', or count by=user")
+                "'by=agent' on a route where a token has no agent", at: word,
+                suggestion: "add 'agent {agent_id};', accept keys only, or count by=user")
         }
         return subject
     }
@@ -116,7 +121,7 @@ struct RoutePolicyChecker {
         let name = host.prefix { $0 != ":" }.drop { isWildcard && $0 == "." }
         let port = host.drop { $0 != ":" }.dropFirst()
         let isDefault = port == (scheme == "https://" ? "443" : "80")
-        let isPort = port.isEmpty ? !host.hasSuffix(":") : Int(port).map { (1...65_535).contains($0) } ?? false
+        let isPort = port.isEmpty ? !host.hasSuffix(":") : NameSyntax.isPort(port)
         guard NameSyntax.isHostName(String(name)), isPort, !isDefault else {
             context.error(
                 "'\(word.text.clipped)' is no origin", at: word,
@@ -142,7 +147,7 @@ struct RoutePolicyChecker {
         var found: [ClaimInjection] = []
         for directive in directives {
             let words = directive.arguments
-            if route.isPublic {
+            if isPublic {
                 context.error(
                     "'inject' on a public route: nobody is known there", at: directive.name,
                     suggestion: "remove it, or accept a credential")
@@ -174,9 +179,9 @@ struct RoutePolicyChecker {
         }
         let dashed = bytes.map { FieldSyntax.isAlphanumeric($0) ? $0 : UInt8(ascii: "-") }
         let id = FieldName(dashed.span)
-        guard id.isForbiddenInjection || id == .authorization || id == .cookie else { return word.text }
+        guard id.isForbiddenInjection else { return word.text }
         context.error(
-            "'\(word.text.clipped)' cannot be injected: it frames or routes the request, is meant for one hop, or is the gateway's own",
+            "'\(word.text.clipped)' cannot be injected: it has a meaning of its own, for the request or for the gateway",
             at: word, suggestion: "choose another name, like X-Tenant")
         return nil
     }

@@ -22,7 +22,7 @@ public struct RemoteURL: Sendable, Hashable {
         let digits = authority.dropFirst(host.count + 1)
         guard NameSyntax.isHostName(String(host)) else { return nil }
         if authority.count > host.count {
-            guard let number = UInt16(digits), number > 0 else { return nil }
+            guard NameSyntax.isPort(digits), let number = UInt16(digits) else { return nil }
             port = number
         } else {
             port = 443

@@ -122,7 +122,7 @@ extension Quota {
     /// Reads `10000/d` or `1000000/mo`.
     public init(text: String) throws(LimitProblem) {
         let units: KeyValuePairs<String, Period> = ["d": .day, "mo": .month]
-        let (count, period) = try LimitText.split(text, units: units, like: "10000/d or 1000000/mo")
+        let (count, period) = try LimitText.split(text, "quota", units: units, like: "10000/d or 1000000/mo")
         guard (1...Self.countAtMost).contains(count) else {
             throw LimitProblem(
                 message: "'\(text.clipped)' is out of range", suggestion: "write a count from 1 to \(Self.countAtMost)")
@@ -141,12 +141,13 @@ private enum LimitText {
     }
 
     /// `COUNT/UNIT`
-    static func split<Unit>(_ text: String, units: KeyValuePairs<String, Unit>, like: String) throws(LimitProblem)
+    static func split<Unit>(_ text: String, _ kind: String = "rate", units: KeyValuePairs<String, Unit>, like: String)
+        throws(LimitProblem)
         -> (Int, Unit)
     {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let count = number(parts[0]) else {
-            throw LimitProblem(message: "'\(text.clipped)' is no rate", suggestion: "write it like \(like)")
+            throw LimitProblem(message: "'\(text.clipped)' is no \(kind)", suggestion: "write it like \(like)")
         }
         guard let unit = units.first(where: { $0.key == parts[1] })?.value else {
             let names = units.map { "/\($0.key)" }.joined(separator: ", ")

@@ -160,7 +160,7 @@
       cell(row, "Last used", day(key.lastUsedAt));
       cell(row, "Expires", key.expiresAt === null ? "never" : day(key.expiresAt));
       cell(row, "State", standing);
-      cell(row, "Requests", `${key.usedToday ?? 0} today, ${key.usedThisMonth ?? 0} this month`);
+      cell(row, "Requests", key.usedToday === undefined ? "–" : `${key.usedToday} today, ${key.usedThisMonth} this month`);
       cell(row, "Limits", [key.rateLimit, key.quota].filter(Boolean).join(", ") || "–");
       const actions = cell(row, "", "");
       actions.className = "actions";

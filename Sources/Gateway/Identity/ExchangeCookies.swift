@@ -18,7 +18,8 @@ extension Exchange {
         case .principal: cookieToken = bytes.copy(range)
         case .refused(.tokenExpired(let time)): renew(bytes.copy(range), expiredAt: time)
         case .refused(let refusal): clearCookies(after: refusal)
-        case .keyUnknown, .unknownToken: return .refused(.tokenInvalid)
+        case .keyUnknown(let issuer, let hasKeys): return .refused(keyRefusal(issuer, hasKeys))
+        case .unknownToken: return .refused(.tokenInvalid)
         }
         return result
     }
@@ -57,7 +58,8 @@ extension Exchange {
                 admitted(principal)
                 proceed()
             case .refused(let refusal): refuseAfterWaiting(refusal)
-            case .keyUnknown, .unknownToken: refuseAfterWaiting(.tokenInvalid)
+            case .keyUnknown(let issuer, let hasKeys): refuseAfterWaiting(keyRefusal(issuer, hasKeys))
+            case .unknownToken: refuseAfterWaiting(.tokenInvalid)
             }
         case .refused(let refusal): refuseAfterWaiting(refusal)
         case .json, .noContent: refuseAfterWaiting(.tokenInvalid)

@@ -68,7 +68,8 @@ extension Exchange {
             admitted(principal)
             proceed()
         case .refused(let refusal): refuseAfterWaiting(refusal)
-        case .keyUnknown, .unknownToken: refuseAfterWaiting(.tokenInvalid)
+        case .keyUnknown(let issuer, let hasKeys): refuseAfterWaiting(keyRefusal(issuer, hasKeys))
+        case .unknownToken: refuseAfterWaiting(.tokenInvalid)
         }
     }
 }

@@ -13,11 +13,11 @@ extension Exchange {
         guard let client = downstream?.client else { return .draining }
         let address = AddressGroup.of(ClientAddress.of(self, client))
         let hash = SubjectHash.of(address)
-        if let rate = policy.rate, rate.subject == .address, let refusal = take(rate, hash, policy.scopeHash) {
+        if let rate = policy.rate, rate.subject == .address, let refusal = take(rate, hash, policy.rateHash) {
             return refusal
         }
         guard let quota = policy.quota, quota.subject == .address else { return nil }
-        return take(quota, hash, policy) { "address:\(address)" }
+        return take(quota, hash, policy, owner: AddressGroup.wider(address)) { "address:\(address)" }
     }
 
     /// Tells a caller who may not pass where his limit stands: what does not reach the upstream uses nothing.
@@ -25,8 +25,8 @@ extension Exchange {
         guard let policy = serving.policies[routeIndex], let rate = policy.rate, rate.subject != .address,
             let subject = subject(rate.subject, principal)
         else { return }
-        let key = SubjectHash.mix(subject, policy.scopeHash)
-        guard case .passes(let remaining, let full) = worker.rates.look(key, rate, now: worker.shard.now.nanoseconds)
+        let key = SubjectHash.mix(subject, policy.rateHash)
+        guard case .passes(let remaining, let full) = worker.rates.look(key, rate, now: MonotonicTime.now().nanoseconds)
         else { return appendState("RateLimit: \"rate\";r=", 0, until: 1) }
         appendState("RateLimit: \"rate\";r=", remaining, until: Self.seconds(full))
     }
@@ -46,7 +46,8 @@ extension Exchange {
     func limitUse(by principal: Principal) -> Refusal? {
         if let policy = serving.policies[routeIndex], let quota = policy.quota, quota.subject != .address,
             let subject = subject(quota.subject, principal),
-            let refusal = take(quota, subject, policy, name: { self.subjectName(quota.subject, principal) })
+            let refusal = take(
+                quota, subject, policy, owner: principal.userID, name: { self.subjectName(quota.subject, principal) })
         {
             return refusal
         }
@@ -56,8 +57,10 @@ extension Exchange {
     /// Counts a request with an API key, if its own quota allows that.
     private func countUse(of principal: Principal) -> Refusal? {
         guard let id = principal.keyID, let identity = worker.identity else { return nil }
-        let now = worker.clock.update()
-        let meters = worker.usage.meters(ofKey: id, hash: principal.subject(.credential) ?? 0, identity.usage, now: now)
+        let now = worker.clock.seconds
+        let (meters, isNews) = worker.usage.meters(
+            ofKey: id, hash: principal.subject(.credential) ?? 0, identity.usage, now: now)
+        if isNews { identity.note(KeyUse(keyID: id, usedAt: now)) }
         if let quota = principal.keyLimits.quota {
             guard let meters else { return .quotaExceeded(retryAfter: Self.untilRoom) }
             let counter = quota.period == .day ? meters.day : meters.month
@@ -77,26 +80,30 @@ extension Exchange {
     /// Seconds until a table that has no room for another subject may have some.
     private static let untilRoom = 60
 
-    /// The agent is the path's where the route names one, else the key's.
+    /// A key's agent is its own. A token may name any agent in the path, so that it is counted for its user there: nobody uses up
+    /// what is another's.
     private func subject(_ kind: LimitSubject, _ principal: Principal) -> UInt64? {
-        if kind == .agent, let agent = agentRange {
+        if kind == .agent, principal.kind != .apiKey, let agent = agentRange {
             let path = path
-            return SubjectHash.of(path.span.extracting(agent.range))
+            let hash = SubjectHash.of(path.span.extracting(agent.range))
+            return SubjectHash.mix(hash, principal.subject(.user) ?? 0)
         }
         return principal.subject(kind)
     }
 
     private func subjectName(_ kind: LimitSubject, _ principal: Principal) -> String {
-        if kind == .agent, let agent = agentRange { return "agent:\(text(agent.range))" }
+        if kind == .agent, principal.kind != .apiKey, let agent = agentRange {
+            return "agent:\(text(agent.range)) user:\(principal.userID)"
+        }
         return principal.subjectName(kind) ?? ""
     }
 
     private func take(_ rate: RateLimit, _ subject: UInt64) -> Refusal? {
-        take(rate, subject, serving.policies[routeIndex]?.scopeHash ?? 0)
+        take(rate, subject, serving.policies[routeIndex]?.rateHash ?? 0)
     }
 
     private func take(_ rate: RateLimit, _ subject: UInt64, _ scope: UInt64) -> Refusal? {
-        switch worker.rates.take(SubjectHash.mix(subject, scope), rate, now: worker.shard.now.nanoseconds) {
+        switch worker.rates.take(SubjectHash.mix(subject, scope), rate, now: MonotonicTime.now().nanoseconds) {
         case .passes(let remaining, let full):
             appendState("RateLimit: \"rate\";r=", remaining, until: Self.seconds(full))
             return nil
@@ -108,12 +115,13 @@ extension Exchange {
     }
 
     private func take(
-        _ quota: Quota, _ subject: UInt64, _ policy: RoutePolicy, name: () -> String
+        _ quota: Quota, _ subject: UInt64, _ policy: RoutePolicy, owner: String, name: () -> String
     ) -> Refusal? {
         guard let identity = worker.identity else { return .storeUnavailable }
         let now = worker.clock.update()
-        let counter = worker.usage.counter(SubjectHash.mix(subject, policy.scopeHash), now: now) {
-            identity.usage.counter(scope: policy.scope, subject: name(), period: quota.period, now: now)
+        let counter = worker.usage.counter(SubjectHash.mix(subject, policy.quotaHash), now: now) {
+            identity.usage.counter(
+                scope: policy.scope, subject: name(), owner: owner, period: quota.period, now: now)
         }
         guard let counter else { return .quotaExceeded(retryAfter: Self.untilRoom) }
         let left = max(Int(counter.key.end - now), 1)

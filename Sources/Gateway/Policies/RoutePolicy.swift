@@ -9,7 +9,10 @@ struct RoutePolicy: Sendable {
     let cors: CrossOrigin?
     /// What tells the route's limits from those of others, also after a reload.
     let scope: String
-    let scopeHash: UInt64
+    /// The same for its rate as it is now: with another one everybody begins anew.
+    let rateHash: UInt64
+    /// The same for its quota.
+    let quotaHash: UInt64
     /// `RateLimit-Policy`, as a complete line; empty without limits (draft-ietf-httpapi-ratelimit-headers).
     let limitLine: [UInt8]
     /// What a preflight is answered behind the origin: complete lines.
@@ -22,7 +25,8 @@ struct RoutePolicy: Sendable {
         quota = route.quota
         cors = route.cors
         scope = "route:\(route.name)"
-        scopeHash = SubjectHash.of(scope)
+        rateHash = SubjectHash.of("\(scope) \(route.rateLimit?.text ?? "")")
+        quotaHash = SubjectHash.of("\(scope) \(route.quota?.period.rawValue ?? "")")
         limitLine = Self.limitLine(rate: route.rateLimit, quota: route.quota)
         preflightLines = route.cors.map { Self.preflightLines($0, methods: route.methods) } ?? []
     }

@@ -10,6 +10,8 @@ struct UsageCache {
     struct Meters {
         let day: UsageCounter
         let month: UsageCounter
+        /// When its last use was told of, in unix seconds.
+        var notedAt: Int64 = 0
     }
 
     private var counters: [UInt64: UsageCounter] = [:]
@@ -24,17 +26,31 @@ struct UsageCache {
         return found
     }
 
-    /// The counters of an API key; nil when there are too many.
-    mutating func meters(ofKey id: String, hash: UInt64, _ table: UsageTable, now: Int64) -> Meters? {
-        if let known = keys[hash], known.day.key.end > now { return known }
+    /// The counters of an API key; nil when there are too many. `isNews` tells that its use is to be told of, once a minute.
+    mutating func meters(
+        ofKey id: String, hash: UInt64, _ table: UsageTable, now: Int64
+    ) -> (meters: Meters?, isNews: Bool) {
+        if let known = keys[hash], known.day.key.end > now {
+            let isNews = now < known.notedAt || now - known.notedAt >= KeyUseNotes.interval
+            if isNews { keys[hash]?.notedAt = now }
+            return (known, isNews)
+        }
+        let fresh = makeMeters(ofKey: id, table, now: now)
+        if let fresh {
+            if keys.count >= Self.countersAtMost { keys.removeAll(keepingCapacity: true) }
+            keys[hash] = fresh
+        }
+        return (fresh, true)
+    }
+
+    private func makeMeters(ofKey id: String, _ table: UsageTable, now: Int64) -> Meters? {
         let subject = UsageTable.subject(ofKey: id)
         guard
-            let day = table.counter(scope: UsageTable.keyScope, subject: subject, period: .day, now: now),
-            let month = table.counter(scope: UsageTable.keyScope, subject: subject, period: .month, now: now)
+            let day = table.counter(
+                scope: UsageTable.keyScope, subject: subject, owner: "", period: .day, now: now),
+            let month = table.counter(
+                scope: UsageTable.keyScope, subject: subject, owner: "", period: .month, now: now)
         else { return nil }
-        if keys.count >= Self.countersAtMost { keys.removeAll(keepingCapacity: true) }
-        let meters = Meters(day: day, month: month)
-        keys[hash] = meters
-        return meters
+        return Meters(day: day, month: month, notedAt: now)
     }
 }

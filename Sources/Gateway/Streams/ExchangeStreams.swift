@@ -15,6 +15,7 @@ extension Exchange {
             return
         }
         if let refusal = lapse(moment) { return end(with: refusal, wait: moment.lag / 2) }
+        recheck(moment)
         keepAlive(moment.now)
     }
 

@@ -1,5 +1,6 @@
 import Configuration
 import Dispatch
+import Identity
 import Logging
 import Observability
 import Transport
@@ -13,6 +14,9 @@ extension Server {
             return logger.warning(
                 "a new process is being started already; SIGUSR2 is not heard until it serves or fails")
         }
+        // The new process begins with what was counted here; while both serve, each hears of the other's counts at once.
+        identity?.usage.hurry(seconds: Self.overlap)
+        identity?.usage.flush()
         do throws(ServerError) {
             let started = try Successor.start(
                 programPath, arguments: CommandLine.arguments, sockets: socketsByAddress()
@@ -27,6 +31,9 @@ extension Server {
             logger.error("the upgrade failed, this process goes on: \(error.message)")
         }
     }
+
+    /// Seconds for which two processes may count the same callers.
+    static let overlap: Int64 = 60
 
     private func successorDone(_ outcome: Successor.Outcome) {
         guard let started = successor else { return }

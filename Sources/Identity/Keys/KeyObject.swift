@@ -62,7 +62,7 @@ public struct KeyObject: Sendable {
         }
     }
 
-    /// The contract's members in its order; behind them its limits and its use, as far as there are any, and `key`, when it
+    /// The contract's members in its order; behind them, for a key with limits of its own, these and its use; and `key`, when it
     /// is known.
     public var json: JSONObject {
         func time(_ seconds: Int64?) -> JSONValue {
@@ -74,7 +74,7 @@ public struct KeyObject: Sendable {
         ]
         if let rate = limits.rate { object["rateLimit"] = .string(rate.text) }
         if let quota = limits.quota { object["quota"] = .string(quota.text) }
-        if usedThisMonth > 0 {
+        if limits != KeyLimits() {
             object["usedToday"] = .integer(usedToday)
             object["usedThisMonth"] = .integer(usedThisMonth)
         }

@@ -45,8 +45,9 @@ public protocol IdentityStore: Store {
     /// Every count whose period is not over.
     func usages(now: Int64) throws(StoreError) -> [Usage]
 
-    /// Adds to counts, all in one transaction.
-    func add(_ usages: [Usage]) throws(StoreError)
+    /// Adds to counts, all in one transaction; gives what they are now.
+    @discardableResult
+    func add(_ usages: [Usage]) throws(StoreError) -> [Int64]
 
     /// Forgets sessions, tokens, counts and revocations whose time is over.
     func purge(now: Int64) throws(StoreError)

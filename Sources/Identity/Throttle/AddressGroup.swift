@@ -2,6 +2,12 @@ internal import Glibc
 
 /// Addresses that one client can choose among count as one.
 public enum AddressGroup {
+    /// Addresses that one party is given at once: the first 48 bits of a group of IPv6 addresses.
+    public static func wider(_ group: String) -> String {
+        guard group.utf8.contains(UInt8(ascii: ":")) else { return group }
+        return group.split(separator: ":").prefix(6).joined(separator: ":")
+    }
+
     /// An IPv6 address by its first 64 bits, which is what a site has (RFC 6177); anything else is itself.
     public static func of(_ address: String) -> String {
         guard address.utf8.contains(UInt8(ascii: ":")) else { return address }

@@ -76,6 +76,20 @@ public final class UsageCounter: Sendable {
         if unsaved.add(1, ordering: .relaxed).oldValue == 0 { becameUnsaved(self) }
     }
 
+    /// The store says how many there were, those of other processes too, and without what is not saved yet.
+    func reconcile(saved: Int64) {
+        let known = saved + unsaved.load(ordering: .relaxed)
+        var seen = count
+        while seen < known {
+            let (isDone, found) = total.compareExchange(expected: seen, desired: known, ordering: .relaxed)
+            if isDone { return }
+            seen = found
+        }
+    }
+
+    /// Everything is in the store.
+    var isSaved: Bool { unsaved.load(ordering: .relaxed) == 0 }
+
     /// What the store does not know of yet; it is told now.
     func takeUnsaved() -> Int64 { unsaved.exchange(0, ordering: .relaxed) }
 

@@ -4,12 +4,16 @@ internal import Synchronization
 internal import Transport
 
 /// The counters of quotas and of API keys' use, which outlive the process: the store hears of new counts within
-/// `saveInterval`, so that many a `kill -9` loses. Bounded by `countersAtMost`; counters whose period is over leave.
+/// `saveInterval`, so that many a `kill -9` loses, and tells what other processes counted. Bounded by `countersAtMost`, and by
+/// `countersOfOne` for each user or network, so that nobody takes the places of all; counters whose period is over leave, and
+/// where places run short those that hardly counted.
 ///
 /// Shards keep the counters that they use, so that the mutex here is taken once for a subject and a period.
 public final class UsageTable: Sendable {
     /// Counters at a time. With more subjects nobody new is counted, and quotas refuse.
     public static let countersAtMost = 1_000_000
+    /// Counters that one user, or one network, has at most.
+    public static let countersOfOne = 4_096
     /// Seconds until a count is in the store.
     public static let saveInterval = 2
     /// Counts that are written in one transaction.
@@ -21,6 +25,8 @@ public final class UsageTable: Sendable {
 
     private struct State {
         var counters: [UsageKey: UsageCounter] = [:]
+        var owners: [String: Int] = [:]
+        var isTrimming = false
         var unsaved: [UsageCounter] = []
         var isScheduled = false
         /// When those that are over were last looked for.
@@ -30,8 +36,14 @@ public final class UsageTable: Sendable {
     private let store: any IdentityStore
     private let queue = DispatchQueue(label: "gatehouse.usage", qos: .utility)
     private let state = Mutex(State())
+    private let hurriedUntil = Atomic<Int64>(0)
 
-    init(store: any IdentityStore) { self.store = store }
+    private let capacity: Int
+
+    init(store: any IdentityStore, capacity: Int = UsageTable.countersAtMost) {
+        self.store = store
+        self.capacity = capacity
+    }
 
     /// Learns what was counted before.
     func load(now: Int64) throws(StoreError) {
@@ -41,11 +53,11 @@ public final class UsageTable: Sendable {
 
     /// The counter of a subject for the period of `now`; nil when there are too many.
     public func counter(
-        scope: String, subject: String, period: Quota.Period, now: Int64
+        scope: String, subject: String, owner: String = "", period: Quota.Period, now: Int64
     ) -> UsageCounter? {
         let span = period.span(at: now)
         let key = UsageKey(scope: scope, subject: subject, start: span.lowerBound, end: span.upperBound)
-        return enter(key, count: 0, now: now)
+        return enter(key, count: 0, owner: owner, now: now)
     }
 
     /// What was counted for a subject in the period of `now`.
@@ -55,14 +67,42 @@ public final class UsageTable: Sendable {
         return state.withLock { $0.counters[key]?.count } ?? 0
     }
 
-    private func enter(_ key: UsageKey, count: Int64, now: Int64 = 0) -> UsageCounter? {
-        state.withLock { state in
-            if let known = state.counters[key] { return known }
-            if state.counters.count >= Self.countersAtMost { sweep(&state, now: now) }
-            guard state.counters.count < Self.countersAtMost else { return nil }
+    private func enter(_ key: UsageKey, count: Int64, owner: String = "", now: Int64 = 0) -> UsageCounter? {
+        let (counter, isShort) = state.withLock { state -> (UsageCounter?, Bool) in
+            if let known = state.counters[key] { return (known, false) }
+            let isShort = state.counters.count >= capacity / 4 * 3 && !state.isTrimming
+            if isShort { state.isTrimming = true }
+            guard state.counters.count < capacity, state.owners[owner, default: 0] < Self.countersOfOne
+            else {
+                return (nil, isShort)
+            }
             let counter = UsageCounter(key, count: count) { [weak self] in self?.note($0) }
             state.counters[key] = counter
-            return counter
+            if !owner.isEmpty { state.owners[owner, default: 0] += 1 }
+            return (counter, isShort)
+        }
+        if isShort { queue.async { [self] in trim() } }
+        return counter
+    }
+
+    /// Makes room: first what is over, then those that counted least and are saved. Who comes back after that begins anew with
+    /// what the store adds up.
+    private func trim() {
+        save()
+        var least: Int64 = 1
+        while true {
+            let limit = least
+            let isEnough = state.withLock { state in
+                state.counters = state.counters.filter { $0.key.end > WallClock.seconds() }
+                if state.counters.count >= capacity / 2 {
+                    state.counters = state.counters.filter { !$0.value.isSaved || $0.value.count > limit }
+                }
+                let isEnough = state.counters.count < capacity / 2 || limit > 1 << 40
+                if isEnough { (state.owners, state.isTrimming) = ([:], false) }
+                return isEnough
+            }
+            if isEnough { return }
+            least *= 4
         }
     }
 
@@ -72,7 +112,18 @@ public final class UsageTable: Sendable {
             defer { state.isScheduled = true }
             return !state.isScheduled
         }
-        if isFirst { queue.asyncAfter(deadline: .now() + .seconds(Self.saveInterval)) { [self] in save() } }
+        if isFirst { queue.asyncAfter(deadline: .now() + saveDelay) { [self] in save() } }
+    }
+
+    /// Counts go to the store, and come from it, nearly at once for so many seconds: another process counts the same callers.
+    public func hurry(seconds: Int64) {
+        hurriedUntil.store(
+            MonotonicTime.now().advanced(byNanoseconds: seconds * 1_000_000_000).nanoseconds, ordering: .relaxed)
+    }
+
+    private var saveDelay: DispatchTimeInterval {
+        MonotonicTime.now().nanoseconds < hurriedUntil.load(ordering: .relaxed)
+            ? .milliseconds(5) : .seconds(Self.saveInterval)
     }
 
     /// Writes what is new, and waits for that.
@@ -90,7 +141,8 @@ public final class UsageTable: Sendable {
             start += some.count
             let usages = some.map { Usage(key: $0.key, count: $0.takeUnsaved()) }
             do throws(StoreError) {
-                try store.add(usages.filter { $0.count > 0 })
+                let totals = try store.add(usages)
+                for (counter, total) in zip(some, totals) { counter.reconcile(saved: total) }
             } catch {
                 for (counter, usage) in zip(some, usages) where usage.count > 0 {
                     counter.giveBack(usage.count)
@@ -104,7 +156,9 @@ public final class UsageTable: Sendable {
     private func sweep(_ state: inout State, now: Int64) {
         guard now - state.sweptAt >= 60 else { return }
         state.sweptAt = now
+        let before = state.counters.count
         state.counters = state.counters.filter { $0.key.end > now }
+        if state.counters.count < before { state.owners = [:] }
     }
 }
 

@@ -19,6 +19,9 @@ public struct Digest256: Hashable, Sendable {
         }
     }
 
+    /// The first 64 bits: as good as any hash of a value that nobody can choose.
+    public var first: UInt64 { words.0 }
+
     /// Whether both are the same, in a time that does not depend on where they differ.
     public func constantTimeEquals(_ other: Digest256) -> Bool {
         let difference =

@@ -29,8 +29,8 @@ struct ClaimRules {
         if now - issuer.leeway >= expiresAt { throw .expired(at: expiresAt) }
         if let notBefore, now + issuer.leeway < notBefore { throw .notYetValid(from: notBefore) }
         return VerifiedClaims(
-            issuerIndex: index, userID: user, expiresAt: expiresAt, sessionID: session, tokenID: token,
-            issuedAt: claims["iat"].flatMap(Self.seconds), claims: claims)
+            issuerIndex: index, userID: user, expiresAt: expiresAt, leeway: issuer.leeway, sessionID: session,
+            tokenID: token, issuedAt: claims["iat"].flatMap(Self.seconds), claims: claims)
     }
 
     private func checkIssuerAndAudience(_ claims: JSONObject) throws(TokenFailure) {

@@ -6,6 +6,8 @@ public struct VerifiedClaims: Sendable {
     public let userID: String
     /// The end of its life (`exp`, without leeway), in seconds since 1970; at most the end of the year 9999.
     public let expiresAt: Int64
+    /// By how many seconds its issuer's `exp` is widened.
+    public let leeway: Int64
     /// `sid`, the session.
     public let sessionID: String?
     /// `jti`.
@@ -27,9 +29,10 @@ public struct VerifiedClaims: Sendable {
     }
 
     init(
-        issuerIndex: Int, userID: String, expiresAt: Int64, sessionID: String?, tokenID: String?, issuedAt: Int64?,
-        claims: JSONObject
+        issuerIndex: Int, userID: String, expiresAt: Int64, leeway: Int64, sessionID: String?, tokenID: String?,
+        issuedAt: Int64?, claims: JSONObject
     ) {
+        self.leeway = leeway
         self.issuerIndex = issuerIndex
         self.userID = userID
         self.expiresAt = expiresAt

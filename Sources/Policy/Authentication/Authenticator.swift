@@ -23,8 +23,6 @@ public final class Authenticator {
     private static let keyLimit = 256
 
     private var verifier: TokenVerifier
-    /// Leeway by issuer, in seconds.
-    private let leeways: [Int64]
     /// Whether somebody can be asked about opaque tokens.
     private let introspects: Bool
     private let keyPrefix: [UInt8]
@@ -48,7 +46,6 @@ public final class Authenticator {
     ) {
         self.revocations = revocations
         verifier = TokenVerifier(issuers: issuers)
-        leeways = issuers.map(\.leeway)
         self.introspects = introspects
         self.keyPrefix = Array(keyPrefix.utf8)
         self.tokenLimit = tokenLimit
@@ -64,8 +61,9 @@ public final class Authenticator {
     }
 
     /// Remembers whom an opaque token stands for until `until`, in seconds since 1970.
-    public func remember(_ principal: Principal, for token: Span<UInt8>, now: Int64, until: Int64) {
-        cache.insert(token, tag: cache.tag(of: token), principal: principal, now: now, until: until)
+    /// `weight` is about how many bytes its claims take.
+    public func remember(_ principal: Principal, for token: Span<UInt8>, weight: Int, now: Int64, until: Int64) {
+        cache.insert(token, tag: cache.tag(of: token), principal: principal, weight: weight, now: now, until: until)
     }
 
     /// Judges a principal that was asked for: what was revoked meanwhile is refused.
@@ -105,7 +103,10 @@ public final class Authenticator {
         guard token.count > 0, !(ByteWords.hasPrefix(token, keyPrefix) && BearerToken.hasNoDot(token)) else {
             return .refused(.tokenInvalid)
         }
-        return result(examine(token, now: now))
+        let judged = result(examine(token, now: now))
+        // An opaque one is a credential of the header alone, also where it is remembered.
+        if case .principal(let principal) = judged, principal.kind != .jwt { return .refused(.tokenInvalid) }
+        return judged
     }
 
     /// Judges a credential of any kind that somebody else presents.
@@ -127,8 +128,7 @@ public final class Authenticator {
             }
         }
         let end = principal.expiresAt
-        let issuer = principal.kind == .jwt ? principal.claims?.issuerIndex : nil
-        let leeway = started >= end ? issuer.map { leeways[$0] } ?? 0 : 0
+        let leeway = started >= end ? principal.claims?.leeway ?? 0 : 0
         guard now >= end, now - end >= leeway + grace else { return nil }
         return .tokenExpired(at: end)
     }
@@ -189,7 +189,7 @@ public final class Authenticator {
             return .tokenFailed(failure)
         case .success(let claims):
             let principal = Principal(claims)
-            let (until, overflows) = claims.expiresAt.addingReportingOverflow(leeways[claims.issuerIndex])
+            let (until, overflows) = claims.expiresAt.addingReportingOverflow(claims.leeway)
             cache.insert(token, tag: tag, principal: principal, now: now, until: overflows ? .max : until)
             if let refusal = revocations.refusal(for: principal) { return .refused(refusal) }
             return .principal(principal, isCached: false)

@@ -121,5 +121,7 @@ public final class KeyTable: Sendable {
     }
 
     @inline(__always)
-    private static func firstPlace(of digest: Digest256, in size: Int) -> Int { digest.hashValue & (size &- 1) }
+    private static func firstPlace(of digest: Digest256, in size: Int) -> Int {
+        Int(truncatingIfNeeded: digest.first) & (size &- 1)
+    }
 }

@@ -36,6 +36,9 @@ public final class Principal: Sendable {
     let digest: Digest256?
     /// The agent's id as bytes, for comparison with the path; empty for a JWT.
     let agentBytes: [UInt8]
+    /// Until when the issuer's answer about an opaque token serves, in seconds since 1970; nil for others, which say by themselves
+    /// how long they are good.
+    public let verifiedUntil: Int64?
     /// What an API key may do by itself, on all routes together.
     public let keyLimits: KeyLimits
     /// What the credential is counted by.
@@ -43,8 +46,9 @@ public final class Principal: Sendable {
     /// What the user is counted by.
     let userHash: UInt64
 
-    init(_ claims: VerifiedClaims, kind: Kind = .jwt) {
+    init(_ claims: VerifiedClaims, kind: Kind = .jwt, verifiedUntil: Int64? = nil) {
         self.kind = kind
+        self.verifiedUntil = verifiedUntil
         userID = claims.userID
         agentID = nil
         keyID = nil
@@ -62,10 +66,14 @@ public final class Principal: Sendable {
     }
 
     /// Whom an opaque token stands for, as its issuer says.
-    public convenience init(introspected claims: VerifiedClaims) { self.init(claims, kind: .opaque) }
+    /// The answer serves until `until`, in seconds since 1970.
+    public convenience init(introspected claims: VerifiedClaims, until: Int64) {
+        self.init(claims, kind: .opaque, verifiedUntil: until)
+    }
 
     init(_ record: KeyRecord) {
         kind = .apiKey
+        verifiedUntil = nil
         userID = record.ownerID
         agentID = record.agentID
         keyID = record.id

@@ -26,7 +26,9 @@ final class TokenCache {
         var wasUsed = false
         /// The epoch of the revocations that do not name it.
         var cleanEpoch: UInt64 = 0
-        var cost: Int { token.count * bytesPerTokenByte + bytesPerEntry }
+        /// What its claims take beyond what its own length tells.
+        var weight = 0
+        var cost: Int { token.count * bytesPerTokenByte + bytesPerEntry + weight }
     }
 
     /// What is known of a token.
@@ -90,8 +92,10 @@ final class TokenCache {
     func markClean(_ place: Int, in epoch: UInt64) { slots[place].cleanEpoch = epoch }
 
     /// Remembers a token that was verified at `now` and expires, leeway included, at `until`.
-    func insert(_ token: Span<UInt8>, tag: UInt64, principal: Principal, now: Int64, until: Int64) {
-        insert(token, tag: tag, Slot(principal: principal, from: now, until: until), now: now)
+    func insert(
+        _ token: Span<UInt8>, tag: UInt64, principal: Principal, weight: Int = 0, now: Int64, until: Int64
+    ) {
+        insert(token, tag: tag, Slot(principal: principal, from: now, until: until, weight: weight), now: now)
     }
 
     /// Remembers a token in which nothing is wrong but that it has expired, at `time`, as of `now`.

@@ -205,7 +205,9 @@ public struct DecisionTrace: Sendable {
         guard endpoint.takes(head.method) else {
             return reject("endpoint", .methodNotAllowed(allowed: endpoint.allowedMethods))
         }
-        if endpoint.isPublic {
+        if endpoint == .introspection || endpoint == .revocation {
+            note("credential", "left to the running gateway: Basic, of a 'client' of the identity block")
+        } else if endpoint.isPublic {
             note("credential", "not looked at")
         } else {
             var principal: Principal?

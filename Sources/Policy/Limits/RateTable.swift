@@ -4,17 +4,21 @@ internal import Synchronization
 
 /// How far each caller is into its rate limits: GCRA (the virtual scheduling algorithm of ITU-T I.371), exact over all shards.
 ///
-/// One table for the process, used by every shard at once without a lock. For each caller it holds the theoretical
-/// arrival time (TAT): the moment at which its bucket is full again. A TAT that has passed says no more than no entry
-/// does, so such an entry is cold and its place is anybody's. Bounded by `capacity`: when all eight places of a set are
-/// hot, the one that is cold first gives way and its caller starts over, so that a flood of callers locks nobody out.
+/// One table for the process, used by every shard at once without a lock. A slot holds, as one atomic pair, a caller's hash and
+/// its theoretical arrival time (TAT): the moment at which its bucket is full again. A TAT that has passed says no more than no
+/// entry does, so such a slot is cold and anybody's. Bounded by `capacity`: when all eight slots of a set are hot, the one that
+/// is cold first gives way and its caller starts over, so that a flood of callers locks nobody out.
 ///
-/// Invariant: `slots` points to `count` initialised slots from `init` to `deinit`; a slot is changed by atomics alone.
+/// Invariant: `slots` points to `sets * ways` initialised slots from `init` to `deinit`; a slot is changed by compare-exchange
+/// of the whole pair alone, so that neither half is ever another caller's.
 @safe
 public final class RateTable: @unchecked Sendable {
     /// Callers that it holds by default; 4 MiB.
     public static let capacity = 1 << 18
     private static let ways = 8
+    /// Nanoseconds by which a shard's `now` may be behind, when it had to wait between reading the clock and counting. A TAT that is
+    /// further ahead than its limit can bring it, by more than that, was another limit's.
+    private static let skew: Int64 = 60_000_000_000
 
     /// What becomes of a request.
     public enum Verdict: Equatable, Sendable {
@@ -24,11 +28,17 @@ public final class RateTable: @unchecked Sendable {
         case exceeds(retryAfter: Int64)
     }
 
+    /// A caller's hash, 0: free, and its TAT in nanoseconds of the monotonic clock.
     private struct Slot: ~Copyable {
-        /// The caller's hash; 0: free.
-        let key = Atomic<UInt64>(0)
-        /// Nanoseconds of the monotonic clock.
-        let arrival = Atomic<Int64>(0)
+        let pair = Atomic(WordPair(first: 0, second: 0))
+    }
+
+    /// Where a caller stands, or would.
+    private struct Finding {
+        let place: Int
+        let pair: WordPair
+        /// The TAT that counts for the caller.
+        let arrival: Int64
     }
 
     private let slots: UnsafeMutablePointer<Slot>
@@ -49,19 +59,19 @@ public final class RateTable: @unchecked Sendable {
     }
 
     /// Counts a request of the caller `key`, which is a hash that nobody outside can choose, if its limit allows that.
-    /// `now` is in nanoseconds of the monotonic clock.
+    /// `now` is in nanoseconds of the monotonic clock, read for this request.
     public func take(_ key: UInt64, _ limit: RateLimit, now: Int64) -> Verdict {
         let interval = limit.interval
         let tolerance = interval * Int64(limit.burst)
-        let place = place(of: key, now: now)
-        var arrival = unsafe slots[place].arrival.load(ordering: .relaxed)
         while true {
-            let next = max(arrival, now) + interval
-            guard next - now <= tolerance else { return .exceeds(retryAfter: next - now - tolerance) }
-            let (isDone, found) = unsafe slots[place].arrival.compareExchange(
-                expected: arrival, desired: next, ordering: .relaxed)
-            if isDone { return .passes(remaining: Int((tolerance - (next - now)) / interval), full: next - now) }
-            arrival = found
+            let finding = find(key, now: now)
+            let next = Self.arrival(finding, now, interval, tolerance) + interval
+            let excess = next - now - tolerance
+            if excess > 0 { return .exceeds(retryAfter: excess) }
+            let fresh = WordPair(first: UInt(key), second: UInt(bitPattern: Int(next)))
+            let (isDone, _) = unsafe slots[finding.place].pair.compareExchange(
+                expected: finding.pair, desired: fresh, ordering: .relaxed)
+            if isDone { return .passes(remaining: Int(-excess / interval), full: next - now) }
         }
     }
 
@@ -69,40 +79,31 @@ public final class RateTable: @unchecked Sendable {
     public func look(_ key: UInt64, _ limit: RateLimit, now: Int64) -> Verdict {
         let interval = limit.interval
         let tolerance = interval * Int64(limit.burst)
-        let first = Int(truncatingIfNeeded: key &>> 32) & (sets &- 1) &* Self.ways
-        for place in first..<first &+ Self.ways
-        where unsafe slots[place].key.load(ordering: .relaxed) == key {
-            let ahead = max(unsafe slots[place].arrival.load(ordering: .relaxed) - now, 0)
-            if ahead > tolerance - interval { return .exceeds(retryAfter: ahead - (tolerance - interval)) }
-            return .passes(remaining: Int((tolerance - ahead) / interval), full: ahead)
-        }
-        return .passes(remaining: limit.burst, full: 0)
+        let ahead = Self.arrival(find(key, now: now), now, interval, tolerance) - now
+        let excess = ahead + interval - tolerance
+        if excess > 0 { return .exceeds(retryAfter: excess) }
+        return .passes(remaining: Int((tolerance - ahead) / interval), full: ahead)
     }
 
-    /// Where the caller stands, or stands from now on.
-    private func place(of key: UInt64, now: Int64) -> Int {
+    /// The TAT that counts now. Nobody pays a slower limit of before at its pace: his bucket has room for one.
+    private static func arrival(_ finding: Finding, _ now: Int64, _ interval: Int64, _ tolerance: Int64) -> Int64 {
+        if finding.arrival > now + tolerance + skew { return now + tolerance - interval }
+        return max(finding.arrival, now)
+    }
+
+    /// The caller's slot, or the one that it may take: the coldest of its set.
+    private func find(_ key: UInt64, now: Int64) -> Finding {
         let first = Int(truncatingIfNeeded: key &>> 32) & (sets &- 1) &* Self.ways
-        // A lost race means that another shard has taken the place: it is looked at anew, a few times at most.
-        for _ in 0..<Self.ways {
-            var free = -1
-            var coldest = first
-            var earliest = Int64.max
-            for place in first..<first &+ Self.ways {
-                let known = unsafe slots[place].key.load(ordering: .relaxed)
-                if known == key { return place }
-                let arrival = unsafe slots[place].arrival.load(ordering: .relaxed)
-                if free < 0, known == 0 || arrival <= now { free = place }
-                if arrival < earliest { (coldest, earliest) = (place, arrival) }
-            }
-            let chosen = free >= 0 ? free : coldest
-            let known = unsafe slots[chosen].key.load(ordering: .relaxed)
-            let (isDone, _) = unsafe slots[chosen].key.compareExchange(
-                expected: known, desired: key, ordering: .relaxed)
-            guard isDone else { continue }
-            if free < 0 { unsafe slots[chosen].arrival.store(now, ordering: .relaxed) }
-            return chosen
+        var coldest = first
+        var coldestPair = WordPair(first: 0, second: 0)
+        var earliest = Int64.max
+        for place in first..<first &+ Self.ways {
+            let pair = unsafe slots[place].pair.load(ordering: .relaxed)
+            let arrival = Int64(Int(bitPattern: pair.second))
+            if pair.first == UInt(key) { return Finding(place: place, pair: pair, arrival: arrival) }
+            if arrival < earliest { (coldest, coldestPair, earliest) = (place, pair, arrival) }
         }
-        return first
+        return Finding(place: coldest, pair: coldestPair, arrival: now)
     }
 }
 

@@ -4,6 +4,8 @@ public import HTTP
 public struct RouteMatch: Sendable {
     /// The place in `Configuration.routes`; -1 before a route is found.
     public internal(set) var routeIndex = -1
+    /// Of the routes that cover the path, but not with this method, the most specific one; 0 where there is none.
+    public internal(set) var coveringIndex = 0
     /// What stood for the pattern's parameters, in their order, as ranges of the normalised path.
     public internal(set) var parameters: [ByteRange] = []
     /// What stood for the parameter that the route's `agent` names.

@@ -65,8 +65,8 @@ public final class Router: Sendable {
         if root >= 0, search(root, 0, path, method, methodName, &match) { return .found }
         if search(anyHost, 0, path, method, methodName, &match) { return .found }
         var allowed = AllowedMethods()
-        if root >= 0 { collect(root, 0, path, into: &allowed) }
-        collect(anyHost, 0, path, into: &allowed)
+        if root >= 0 { collect(root, 0, path, into: &allowed, &match) }
+        collect(anyHost, 0, path, into: &allowed, &match)
         return allowed.isEmpty ? .notFound : .methodNotAllowed(allowed.text(trie.methodNames))
     }
 
@@ -111,19 +111,27 @@ public final class Router: Sendable {
         return false
     }
 
-    /// Every method of every pattern that covers the path.
-    private func collect(_ node: Int32, _ place: Int, _ path: Span<UInt8>, into allowed: inout AllowedMethods) {
+    /// Every method of every pattern that covers the path, the most specific first.
+    private func collect(
+        _ node: Int32, _ place: Int, _ path: Span<UInt8>, into allowed: inout AllowedMethods, _ match: inout RouteMatch
+    ) {
+        func add(_ entries: Range<Int32>) {
+            for entry in entries {
+                if allowed.isEmpty { match.coveringIndex = Int(trie.entries[Int(entry)].route) }
+                allowed.add(trie.entries[Int(entry)].methods)
+            }
+        }
         let here = trie.nodes[Int(node)]
         if place == path.count {
-            for entry in here.exact { allowed.add(trie.entries[Int(entry)].methods) }
+            add(here.exact)
         } else if place &+ 1 < path.count {
             let start = place &+ 1
             let end = Router.segmentEnd(path, start)
             let child = here.hasLiterals ? trie.literalChild(of: node, path, start, end &- start) : -1
-            if child >= 0 { collect(child, end, path, into: &allowed) }
-            if here.parameterChild >= 0 { collect(here.parameterChild, end, path, into: &allowed) }
+            if child >= 0 { collect(child, end, path, into: &allowed, &match) }
+            if here.parameterChild >= 0 { collect(here.parameterChild, end, path, into: &allowed, &match) }
         }
-        for entry in here.prefix { allowed.add(trie.entries[Int(entry)].methods) }
+        add(here.prefix)
     }
 
     @inline(__always)
