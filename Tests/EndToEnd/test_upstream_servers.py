@@ -1,13 +1,15 @@
 """Several servers, health checks, and the ways to reach a server."""
 
+import concurrent.futures
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
 from support import PATIENCE, eventually, free_port
-from support.gateway import refusal
+from support.gateway import configuration, refusal
 from support.upstream import RecordingUpstream, answer
 from support.wire import elapsed
 
@@ -147,3 +149,20 @@ def test_plain_http_at_a_tls_upstream(start, upstream, good):
     gateway = start(directives="tls on; ca LAB/private.pem; response_timeout 2s;", routes=ROUTE)
     assert gateway.ask("/api/x", token=good).status in (502, 503, 504)
     assert not upstream.requests
+
+
+def test_a_burst_leaves_its_connections_to_the_next_and_keepalive_to_the_rest(start, good):
+    """Streams that end and begin together would else close and open a connection each."""
+    upstream, together = RecordingUpstream(), threading.Barrier(8)
+    upstream.script = lambda connection, _: together.wait(10) >= 0 and connection.send(answer(b"{}"))
+    gateway = start(configuration(directives="keepalive 2;").replace("workers 2;", "workers 1;"), upstream=upstream)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(4):
+            statuses = list(pool.map(lambda _: gateway.ask("/api/x", token=good, listener="plain").status, range(8)))
+            assert statuses == [200] * 8
+    assert len(upstream.connections) == 8
+    ended = lambda: sum(connection.wait_ended(0.05) for connection in upstream.connections)
+    eventually(lambda: ended() == 6, within=4)
+    time.sleep(1.5)
+    assert ended() == 6, "two are kept, as keepalive says"
+    upstream.close()

@@ -4,11 +4,17 @@ import Transport
 
 /// A shard's connections to one upstream: which server a request goes to, and which connections are kept.
 ///
-/// Confined to its shard's queue. Bounds: `keepalive` idle connections for all servers together; lent ones are bounded by
-/// the clients' connections.
+/// Confined to its shard's queue. Bounds: `keepalive` idle connections for all servers together, and for a moment those beyond
+/// it that a burst has left, `burstIdleAtMost`; lent ones are bounded by the clients' connections and streams.
 final class UpstreamPool {
     /// An idle connection is kept for so long; most servers close after 60 s or more.
     private static let idleTime: Int64 = 55_000_000_000
+
+    /// One beyond `keepalive` is kept for so long: a burst of streams, which end and begin together, would otherwise close and
+    /// open as many connections as it has streams.
+    private static let burstIdleTime: Int64 = 1_000_000_000
+    /// Idle connections in such a moment.
+    private static let burstIdleAtMost = 8_192
 
     private static let attemptsAtMost = 4
 
@@ -176,10 +182,13 @@ final class UpstreamPool {
     /// Keeps a connection whose exchange is over.
     func keep(_ connection: UpstreamConnection) {
         returned(connection.server)
-        guard !isRetired, idleCount < definition.keepalive else { return connection.close(reset: false) }
+        let isBurst = idleCount >= definition.keepalive
+        guard !isRetired, !isBurst || definition.keepalive > 0 && idleCount < Self.burstIdleAtMost else {
+            return connection.close(reset: false)
+        }
         idleCount += 1
         connection.server.idle.append(connection)
-        connection.idle(for: Self.idleTime)
+        connection.idle(for: isBurst ? Self.burstIdleTime : Self.idleTime)
     }
 
     /// A connection is gone. `wasIdle` tells that it may be among the kept ones.
