@@ -127,8 +127,9 @@ public enum Sockets {
     public static func wait(_ descriptor: Int32, for readiness: Wait, milliseconds: Int) -> Bool {
         var entry = pollfd(
             fd: descriptor, events: Int16(readiness == .readable ? POLLIN : POLLOUT), revents: 0)
-        return unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0
-            || clinux_errno() == EINTR && entry.revents == 0
+        let result = unsafe poll(&entry, 1, Int32(clamping: milliseconds))
+        // A signal came: the caller looks again, and at its own clock.
+        return result > 0 || result < 0 && clinux_errno() == EINTR
     }
 
     /// The system's words for an error number.
