@@ -1,12 +1,11 @@
 """Pages on another origin: preflights, and what their answers carry (contract.md, 'Browsers'; Fetch Standard, 'CORS protocol')."""
 
-import re
 import time
 
 import pytest
 
 from support.frames import Frames
-from support.gateway import ROUTES, configuration, refusal
+from support.gateway import ROUTES, assert_mistake_found, refusal
 from support.upstream import STREAM_HEAD, answer, chunk
 from support.wire import request
 
@@ -389,9 +388,4 @@ MISTAKES = {
 
 @pytest.mark.parametrize("directive, place", MISTAKES.values(), ids=MISTAKES)
 def test_mistakes_are_found_when_the_file_is_read(start, directive, place):
-    line = f"route /x/ {{ accept none; upstream agents; {directive} }}"
-    text = configuration() + line + "\n"
-    output = start(text, run=False).run("check", code=1).stderr
-    at = f":{len(configuration().splitlines()) + 1}:{line.index(place) + 1}: error: "
-    assert at in output, output
-    assert not re.search(r"unknown directive", output), output
+    assert_mistake_found(start, directive, place, accept="none")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support.frames import Frames
-from support.gateway import ROUTES, configuration
+from support.gateway import ROUTES, assert_mistake_found
 from support.tokens import USER, claims, encode, hs
 from support.wire import request
 
@@ -211,9 +211,4 @@ MISTAKES = {
 
 @pytest.mark.parametrize("directive, place", MISTAKES.values(), ids=MISTAKES)
 def test_mistakes_are_found_when_the_file_is_read(start, directive, place):
-    line = f"route /x/ {{ accept jwt; upstream agents; {directive} }}"
-    text = configuration() + line + "\n"
-    output = start(text, run=False).run("check", code=1).stderr
-    at = f":{len(configuration().splitlines()) + 1}:{line.index(place) + 1}: error: "
-    assert at in output, output
-    assert "unknown directive" not in output, output
+    assert_mistake_found(start, directive, place)

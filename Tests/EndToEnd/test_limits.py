@@ -12,7 +12,7 @@ import pytest
 from support import PATIENCE, eventually
 from support.accounts import Crowd
 from support.frames import Frames
-from support.gateway import ROUTES, configuration, refusal
+from support.gateway import ROUTES, assert_mistake_found, configuration, refusal
 from support.identity import KEYS, Door, identity_configuration
 from support.wire import request
 from test_reload import reload
@@ -553,12 +553,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("directive, place", MISTAKES.values(), ids=MISTAKES)
 def test_mistakes_are_found_when_the_file_is_read(start, directive, place):
-    line = f"route /x/ {{ accept jwt; upstream agents; {directive} }}"
-    text = configuration() + line + "\n"
-    output = start(text, run=False).run("check", code=1).stderr
-    at = f":{len(configuration().splitlines()) + 1}:{line.index(place) + 1}: error: "
-    assert at in output, output
-    assert "unknown directive" not in output, output
+    assert_mistake_found(start, directive, place)
 
 
 @pytest.mark.parametrize("rate", ["10/s", "10/m", "10/h"])

@@ -123,14 +123,19 @@ struct KeyWatchTests {
         #expect(one.published.entries == [["a"]] && one.events.entries == ["login changed: 1"])
     }
 
-    @Test("all who come during a fetch wait for it, 1,024 at most")
-    func waiting() throws {
-        let gate = DispatchSemaphore(value: 0)
-        let reply = try Self.set("a")
-        let provider = try TinyProvider { _ in
+    /// A provider that answers with a set of one key once `gate` lets it.
+    static func provider(behind gate: DispatchSemaphore) throws -> TinyProvider {
+        let reply = try set("a")
+        return try TinyProvider { _ in
             gate.wait()
             return reply
         }
+    }
+
+    @Test("all who come during a fetch wait for it, 1,024 at most")
+    func waiting() throws {
+        let gate = DispatchSemaphore(value: 0)
+        let provider = try Self.provider(behind: gate)
         let one = try watched(provider)
         one.watch.start()
         let replies = Journal<Bool>()
@@ -146,11 +151,7 @@ struct KeyWatchTests {
     @Test("what waits when it ends is told when the fetch is over, and nothing is fetched or published any more")
     func stop() throws {
         let gate = DispatchSemaphore(value: 0)
-        let reply = try Self.set("a")
-        let provider = try TinyProvider { _ in
-            gate.wait()
-            return reply
-        }
+        let provider = try Self.provider(behind: gate)
         let one = try watched(provider)
         one.watch.start()
         let replies = Journal<Bool>()
@@ -158,6 +159,8 @@ struct KeyWatchTests {
         one.watch.stop()
         #expect(one.watch.demand(issuer: 0) { replies.add($0) } == false)
         gate.signal()
+        #expect(replies.comesTrue { $0 == [false] })
+        #expect(one.published.entries.isEmpty)
     }
 
     // MARK: Failing

@@ -54,16 +54,7 @@ extension CheckContext {
                 at: word, suggestion: isPlain ? "write 'https://…'" : "write one like https://login.example.com")
             return nil
         }
-        let rest = text.dropFirst("https://".count)
-        let authority = rest.prefix { !"/?#".contains($0) }
-        let host = authority.prefix { $0 != ":" }
-        let port = authority.drop { $0 != ":" }.dropFirst()
-        let hasPort = authority.contains(":")
-        let isPort = !hasPort || NameSyntax.isPort(port)
-        let isPlain = text.utf8.allSatisfy { (0x21...0x7e).contains($0) && !#""\<>`{}|^"#.utf8.contains($0) }
-        guard NameSyntax.isHostName(String(host)), isPort, isPlain, text.hasPrefix("https://"), text.utf8.count <= 2048,
-            !rest.contains("?"), !rest.contains("#")
-        else {
+        guard RemoteURL(text) != nil, !text.contains("?") else {
             error(
                 "'\(text.clipped)' is no URL for '\(name)'", at: word,
                 suggestion: "write 'https://', a host and a path, without user, query and fragment")

@@ -293,5 +293,15 @@ def refusal(answer, status, error, method="GET"):
     return {name: value for name, value in body["details"].items() if name != "request_id"}
 
 
+def assert_mistake_found(start, directive, place, accept="jwt"):
+    """Checks that `gatehouse check` refuses a route with `directive`, and says so at the column of `place`."""
+    line = f"route /x/ {{ accept {accept}; upstream agents; {directive} }}"
+    text = configuration() + line + "\n"
+    output = start(text, run=False).run("check", code=1).stderr
+    at = f":{len(configuration().splitlines()) + 1}:{line.index(place) + 1}: error: "
+    assert at in output, output
+    assert "unknown directive" not in output, output
+
+
 def wait_until(moment):
     time.sleep(max(0.0, moment - time.time()))
