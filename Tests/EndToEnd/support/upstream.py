@@ -95,14 +95,11 @@ class Connection:
         """Whether the gateway ends this connection in time."""
         end = time.monotonic() + within * PATIENCE
         while (left := end - time.monotonic()) > 0:
-            if self.raw.fileno() < 0:
-                return True  # its thread has noticed already
-            if select.select([self.raw], [], [], left)[0]:
-                try:
-                    if not self.socket.recv(65536):
-                        return True
-                except OSError:
+            try:
+                if select.select([self.raw], [], [], left)[0] and not self.socket.recv(65536):
                     return True
+            except (OSError, ValueError):
+                return True  # its thread has noticed already, before or while this one waits
         return False
 
     def close(self):
