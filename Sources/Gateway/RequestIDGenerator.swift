@@ -4,9 +4,6 @@ struct RequestIDGenerator {
     private var s1: UInt64
     private var s2: UInt64
     private var s3: UInt64
-    private static let digits: [16 of UInt8] = [
-        48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102,
-    ]
 
     init() {
         var system = SystemRandomNumberGenerator()
@@ -35,11 +32,29 @@ struct RequestIDGenerator {
 
     /// Appends an id.
     mutating func append(to text: inout [UInt8]) {
-        for _ in 0..<2 {
-            let value = next()
-            for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                text.append(Self.digits[Int(truncatingIfNeeded: (value >> shift) & 15)])
-            }
+        let (first, second) = (next(), next())
+        text.append(addingCapacity: 32) { output in
+            Self.append(first >> 32, to: &output)
+            Self.append(first & 0xffff_ffff, to: &output)
+            Self.append(second >> 32, to: &output)
+            Self.append(second & 0xffff_ffff, to: &output)
         }
+    }
+
+    @inline(__always)
+    private static func append(_ half: UInt64, to output: inout OutputSpan<UInt8>) {
+        let digits = digits(half)
+        for shift in stride(from: UInt64(0), to: 64, by: 8) {
+            output.append(UInt8(truncatingIfNeeded: digits &>> shift))
+        }
+    }
+
+    /// The eight hex digits of 32 bits, a byte each: bit 4 of what is added to tells a digit above nine.
+    private static func digits(_ value: UInt64) -> UInt64 {
+        var spread = (value | value << 16) & 0x0000_ffff_0000_ffff
+        spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff
+        spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f
+        let letters = (spread &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
+        return spread &+ 0x3030_3030_3030_3030 &+ letters &* 39
     }
 }

@@ -18,7 +18,7 @@ public enum TransferOutcome: Equatable, Sendable {
 ///
 /// Invariant: used on its shard's queue only; `ssl` is made in `init`, freed in `deinit`, and never leaves this file. The
 /// socket belongs to `StreamSocket`, which outlives this object's last call. OpenSSL's error queue belongs to the thread,
-/// so it is emptied before each call whose result is asked for with `SSL_get_error`.
+/// so it is empty before each call whose result is asked for with `SSL_get_error`.
 @safe
 public final class TLSSession {
     /// How far a handshake is.
@@ -94,10 +94,14 @@ public final class TLSSession {
         return unsafe String(cString: text)
     }
 
+    /// What another call of this thread left, if anything: looking costs less than emptying.
+    @inline(__always)
+    private static func forgetErrors() { if ERR_peek_error() != 0 { ERR_clear_error() } }
+
     /// Decrypts what one call gives, up to `limit` bytes, into `buffer`.
     @inline(__always)
     public func read(into buffer: ByteBuffer, limit: Int) -> TransferOutcome {
-        ERR_clear_error()
+        Self.forgetErrors()
         let got = unsafe buffer.fill(limit) { place, room in
             unsafe Int(SSL_read(ssl, place, Int32(truncatingIfNeeded: min(room, 1 << 20))))
         }
@@ -112,7 +116,7 @@ public final class TLSSession {
     @inline(__always)
     public func write(_ bytes: Span<UInt8>) -> TransferOutcome {
         if bytes.isEmpty { return .bytes(0) }
-        ERR_clear_error()
+        Self.forgetErrors()
         let count = Int32(truncatingIfNeeded: min(bytes.count, 1 << 20))
         let sent = unsafe bytes.withUnsafeBufferPointer { unsafe SSL_write(ssl, $0.baseAddress, count) }
         return sent > 0 ? .bytes(Int(sent)) : outcome(of: sent)

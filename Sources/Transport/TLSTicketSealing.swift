@@ -6,7 +6,7 @@ import COpenSSL
 enum TLSTicketSealing {
     private static let nameCount = 16
     // Fetched once: looking an algorithm up by name costs more than using it.
-    nonisolated(unsafe) private static let cipher = unsafe EVP_aes_256_cbc()
+    nonisolated(unsafe) private static let cipher = unsafe EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
 
     /// Returns 1 when the key is set, 2 when the ticket should be replaced by a fresh one, 0 for an unknown key and
     /// -1 for a failure.

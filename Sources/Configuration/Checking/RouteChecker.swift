@@ -79,19 +79,19 @@ struct RouteChecker {
         let upstream = upstream(arguments("upstream")?[0], of: directive)
         guard let pattern else { return nil }
         let agent = agent(arguments("agent")?[0], in: pattern)
-        var route = Route(
+        return Route(
             index: index, host: host, methods: methods, pattern: pattern, accept: accept, agentParameter: agent,
             requirements: requirements, maxBody: maxBody, forwardCredential: forwardCredential, upstream: upstream,
-            webSocket: webSocket, position: directive.name.span.place)
-        route.revokesSession = revokesSession(arguments("revokes")?[0], accept)
-        route.acceptsTicket = acceptsTicket(arguments("accept_query")?[0], accept)
-        route.streamKeepalive = arguments("stream_keepalive").flatMap {
-            context.duration($0[0], .seconds(1) ... .seconds(3600))
-        }
-        route.streamGrace =
-            arguments("stream_grace").flatMap { context.duration($0[0], .zero ... .seconds(86_400)) } ?? .zero
-        RoutePolicyChecker(context: context, content: content).apply(to: &route)
-        return route
+            webSocket: webSocket, revokesSession: revokesSession(arguments("revokes")?[0], accept),
+            acceptsTicket: acceptsTicket(arguments("accept_query")?[0], accept),
+            streamKeepalive: arguments("stream_keepalive").flatMap {
+                context.duration($0[0], .seconds(1) ... .seconds(3600))
+            },
+            streamGrace: arguments("stream_grace").flatMap { context.duration($0[0], .zero ... .seconds(86_400)) }
+                ?? .zero,
+            policies: RoutePolicyChecker(context: context, content: content, accept: accept, agentParameter: agent)
+                .check(),
+            position: directive.name.span.place)
     }
 
     private func pattern(_ words: [Word]) -> PathPattern? {

@@ -5,43 +5,49 @@ struct RoutePolicyChecker {
     let context: CheckContext
     /// The directives of the route.
     let content: [Directive]
+    /// What it accepts.
+    let accept: CredentialKinds
+    /// The path's part that names the agent.
+    let agentParameter: String?
 
     /// It is said that the route is for everybody; one whose `accept` is wrong is not.
     private var isPublic: Bool {
         content.first { $0.name.text == "accept" }?.arguments.contains { $0.text == "none" } ?? false
     }
 
-    /// Enters it into `route`.
-    func apply(to route: inout Route) {
+    /// Reads it.
+    func check() -> RoutePolicies {
+        var policies = RoutePolicies()
         let first = { (name: String) in content.first { $0.name.text == name } }
         if let directive = first("rate_limit") {
-            route.rateLimit = limit(directive, route, withBurst: true) { (rate, burst) throws(LimitProblem) in
+            policies.rateLimit = limit(directive, withBurst: true) { (rate, burst) throws(LimitProblem) in
                 try RateLimit(rate: rate, burst: burst)
             } subject: {
                 $0.subject = $1
             }
         }
         if let directive = first("quota") {
-            route.quota = limit(directive, route, withBurst: false) { (text, _) throws(LimitProblem) in
+            policies.quota = limit(directive, withBurst: false) { (text, _) throws(LimitProblem) in
                 try Quota(text: text)
             } subject: {
                 $0.subject = $1
             }
         }
         if let directive = first("cors") {
-            route.cors = CrossOrigin(
+            policies.cors = CrossOrigin(
                 origins: origins(directive.arguments), headers: headers(first("cors_headers")?.arguments ?? []))
         } else if let directive = first("cors_headers") {
             context.error("'cors_headers' without 'cors'", at: directive.name, suggestion: "add 'cors https://…;'")
         }
-        route.injections = injections(content.filter { $0.name.text == "inject" }, route)
+        policies.injections = injections(content.filter { $0.name.text == "inject" })
+        return policies
     }
 
     // MARK: Limits
 
     /// `rate_limit RATE [burst=N] [by=SUBJECT]`, `quota COUNT/PERIOD [by=SUBJECT]`
     private func limit<Limit>(
-        _ directive: Directive, _ route: Route, withBurst: Bool,
+        _ directive: Directive, withBurst: Bool,
         read: (String, String?) throws(LimitProblem) -> Limit, subject: (inout Limit, LimitSubject) -> Void
     ) -> Limit? {
         let words = directive.arguments
@@ -61,7 +67,7 @@ struct RoutePolicyChecker {
         }
         do throws(LimitProblem) {
             var limit = try read(words[0].text, burst?.text)
-            subject(&limit, self.subject(by, of: directive, route))
+            subject(&limit, self.subject(by, of: directive))
             return limit
         } catch {
             context.error(
@@ -70,7 +76,7 @@ struct RoutePolicyChecker {
         }
     }
 
-    private func subject(_ word: Word?, of directive: Directive, _ route: Route) -> LimitSubject {
+    private func subject(_ word: Word?, of directive: Directive) -> LimitSubject {
         guard let word else { return isPublic ? .address : .credential }
         let name = String(word.text.dropFirst(3))
         guard let subject = LimitSubject(rawValue: name) else {
@@ -84,7 +90,7 @@ struct RoutePolicyChecker {
         if isPublic, subject != .address {
             context.error(
                 "'by=\(name)' on a public route: nobody is known there", at: word, suggestion: "write 'by=address'")
-        } else if subject == .agent, route.agentParameter == nil, !route.accept.isSubset(of: .apiKey) {
+        } else if subject == .agent, agentParameter == nil, !accept.isSubset(of: .apiKey) {
             context.error(
                 "'by=agent' on a route where a token has no agent", at: word,
                 suggestion: "add 'agent {agent_id};', accept keys only, or count by=user")
@@ -143,7 +149,7 @@ struct RoutePolicyChecker {
 
     // MARK: Claims
 
-    private func injections(_ directives: [Directive], _ route: Route) -> [ClaimInjection] {
+    private func injections(_ directives: [Directive]) -> [ClaimInjection] {
         var found: [ClaimInjection] = []
         for directive in directives {
             let words = directive.arguments

@@ -1,53 +1,55 @@
 public import JOSE
 
-/// A `route` block.
-public struct Route: Sendable {
+/// A `route` block. An object, since each request passes it on from step to step.
+public final class Route: Sendable {
     /// Its place in `Configuration.routes`.
-    public var index: Int
+    public let index: Int
     /// The Host that it is for, lower case without port; nil: any.
-    public var host: String?
+    public let host: String?
     /// Upper case; empty: every method.
-    public var methods: [String]
+    public let methods: [String]
     /// The paths that it covers.
-    public var pattern: PathPattern
+    public let pattern: PathPattern
     /// What passes; empty exactly when the route is public.
-    public var accept: CredentialKinds
+    public let accept: CredentialKinds
     /// The pattern's parameter that an API key's agent has to equal (`agent {name}`), without braces.
-    public var agentParameter: String?
+    public let agentParameter: String?
     /// Claims of which each has to hold one of its values (`require`).
-    public var requirements: [ClaimRequirement]
+    public let requirements: [ClaimRequirement]
     /// Bytes of a request body (`max_body`).
-    public var maxBody: Int
+    public let maxBody: Int
     /// Whether `Authorization` goes on to the upstream; nil: for a JWT, not for an API key.
-    public var forwardCredential: Bool?
+    public let forwardCredential: Bool?
     /// Its place in `Configuration.upstreams`.
-    public var upstream: Int
+    public let upstream: Int
     /// A 2xx of the upstream also revokes the token here (`revokes session`).
-    public var revokesSession = false
+    public let revokesSession: Bool
     /// Whether WebSocket handshakes pass (`websocket`).
-    public var webSocket: Bool
+    public let webSocket: Bool
     /// A one-time ticket may stand in the query for a token (`accept_query token`).
-    public var acceptsTicket = false
+    public let acceptsTicket: Bool
     /// How long an event stream may be silent before a comment is sent (`stream_keepalive`); nil: for ever.
-    public var streamKeepalive: Duration?
+    public let streamKeepalive: Duration?
     /// How long what runs may outlive its token's `exp` (`stream_grace`); a revocation never.
-    public var streamGrace: Duration = .zero
+    public let streamGrace: Duration
     /// How fast a caller's requests may come (`rate_limit`).
-    public var rateLimit: RateLimit?
+    public let rateLimit: RateLimit?
     /// How many requests of a caller may come in a day or a month (`quota`).
-    public var quota: Quota?
+    public let quota: Quota?
     /// Pages of which origins may use it (`cors`).
-    public var cors: CrossOrigin?
+    public let cors: CrossOrigin?
     /// Claims that the upstream gets as headers (`inject`).
-    public var injections: [ClaimInjection] = []
+    public let injections: [ClaimInjection]
     /// Where the file declares it.
-    public var position: SourcePlace
+    public let position: SourcePlace
 
     /// A route; `accept` empty makes it public.
     public init(
         index: Int, host: String? = nil, methods: [String] = [], pattern: PathPattern, accept: CredentialKinds,
         agentParameter: String? = nil, requirements: [ClaimRequirement] = [], maxBody: Int = Limits().body,
         forwardCredential: Bool? = nil, upstream: Int = 0, webSocket: Bool = true,
+        revokesSession: Bool = false, acceptsTicket: Bool = false, streamKeepalive: Duration? = nil,
+        streamGrace: Duration = .zero, policies: RoutePolicies = RoutePolicies(),
         position: SourcePlace = SourcePlace(file: "", line: 0, column: 0)
     ) {
         self.index = index
@@ -61,6 +63,14 @@ public struct Route: Sendable {
         self.forwardCredential = forwardCredential
         self.upstream = upstream
         self.webSocket = webSocket
+        self.revokesSession = revokesSession
+        self.acceptsTicket = acceptsTicket
+        self.streamKeepalive = streamKeepalive
+        self.streamGrace = streamGrace
+        rateLimit = policies.rateLimit
+        quota = policies.quota
+        cors = policies.cors
+        injections = policies.injections
         self.position = position
     }
 
@@ -72,4 +82,19 @@ public struct Route: Sendable {
         ((host.map { [$0] } ?? []) + (methods.isEmpty ? [] : [methods.joined(separator: "|")]) + [pattern.text])
             .joined(separator: " ")
     }
+}
+
+/// What a route bounds, lets in and adds.
+public struct RoutePolicies: Sendable {
+    /// `rate_limit`
+    public var rateLimit: RateLimit?
+    /// `quota`
+    public var quota: Quota?
+    /// `cors`
+    public var cors: CrossOrigin?
+    /// `inject`
+    public var injections: [ClaimInjection] = []
+
+    /// None.
+    public init() {}
 }

@@ -10,15 +10,13 @@ enum UpstreamHead {
         _ exchange: Exchange, bytes: Span<UInt8>, from client: ClientPeer, to output: ByteBuffer
     ) {
         guard let route = exchange.route else { return }
-        let head = exchange.head
         let context = HeaderPolicy.RequestContext(
-            route: route, principal: exchange.principal, trustsPeer: client.isTrusted, isGRPC: head.isGRPC)
+            route: route, principal: exchange.principal, trustsPeer: client.isTrusted, isGRPC: exchange.head.isGRPC)
         appendRequestLine(exchange, bytes, to: output)
         let hasInjected = !exchange.serving.injectedNames.isEmpty
         var run = LineRun()
         var sent = SentByProxy()
-        for index in head.fields.indices {
-            let field = head.fields[index]
+        for field in exchange.head.fields {
             if hasInjected, exchange.serving.isInjected(bytes.extracting(field.name.range)) { continue }
             switch HeaderPolicy.disposition(of: field, in: bytes, context) {
             case .copy where field.id == .cookie && exchange.serving.cookies != nil:
@@ -41,7 +39,7 @@ enum UpstreamHead {
         output.append("X-Request-Id: ")
         output.append(exchange.requestID)
         if exchange.isUpgrading { output.append("\r\nConnection: Upgrade\r\nUpgrade: websocket") }
-        appendFraming(head.framing, to: output)
+        appendFraming(exchange.head.framing, to: output)
     }
 
     private static func append(_ injection: ClaimInjection, of principal: Principal, to output: ByteBuffer) {
@@ -65,11 +63,10 @@ enum UpstreamHead {
     }
 
     private static func appendRequestLine(_ exchange: Exchange, _ bytes: Span<UInt8>, to output: ByteBuffer) {
-        let head = exchange.head
-        output.append(bytes, head.methodRange.range)
+        output.append(bytes, exchange.head.methodRange.range)
         output.append(" ")
         output.append(exchange.path)
-        if let query = head.query { appendQuery(query, without: exchange.ticket, bytes, to: output) }
+        if let query = exchange.head.query { appendQuery(query, without: exchange.ticket, bytes, to: output) }
         output.append(" HTTP/1.1\r\n")
     }
 
