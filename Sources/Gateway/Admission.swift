@@ -4,13 +4,17 @@ import Synchronization
 
 /// How many clients' connections all shards may hold together, so that descriptors are left for upstreams and the store.
 ///
-/// Shared by the shards as two atomics: touched once when a connection opens and once when it ends, never by a request.
+/// Shared by the shards as atomics: touched once when a connection opens and once when it ends, never by a request.
 final class Admission: Sendable {
     /// Descriptors kept back for the store, logs, epoll sets and the like.
     private static let reservedDescriptors = 64
 
     /// Connections at most.
     let limit: Int
+    /// Descriptors that clients and upstreams share.
+    private let available: Int
+    private let upstreams = Atomic<Int>(0)
+    private let isCrowded = Atomic<Bool>(false)
     private let open = Atomic<Int>(0)
     private let isFull = Atomic<Bool>(false)
 
@@ -18,6 +22,7 @@ final class Admission: Sendable {
     /// idle: it counts as long as a quarter of the descriptors is left.
     init(configured: Int?) {
         let available = max(Self.descriptorLimit() - Self.reservedDescriptors, 16)
+        self.available = available
         limit = configured.map { min($0, available / 4 * 3) } ?? available / 2
     }
 
@@ -49,4 +54,20 @@ final class Admission: Sendable {
         open.subtract(1, ordering: .relaxed)
         return isFull.load(ordering: .relaxed) && isFull.exchange(false, ordering: .relaxed)
     }
+
+    // MARK: Upstreams
+
+    /// Counts one more connection to an upstream. True when that leaves none of the descriptors, and once until `relieved`:
+    /// connections that idle in one shard's pools should go before another's clients need theirs.
+    func upstreamOpened() -> Bool {
+        let count = upstreams.add(1, ordering: .relaxed).newValue
+        guard count + open.load(ordering: .relaxed) >= available else { return false }
+        return !isCrowded.exchange(true, ordering: .relaxed)
+    }
+
+    /// Counts one less.
+    func upstreamClosed() { upstreams.subtract(1, ordering: .relaxed) }
+
+    /// The shards have given up what idles.
+    func relieved() { isCrowded.store(false, ordering: .relaxed) }
 }

@@ -97,6 +97,8 @@ final class Exchange {
     var triedServers = 0
     /// When the opaque token is asked about again at the earliest, in seconds since 1970; `Int64.max` while it is.
     var recheckAt: Int64 = 0
+    /// The place among what the shard has under way; -1 while it is not.
+    var watchPlace = -1
     /// Told apart by what runs later: a reused exchange is another one.
     private(set) var serial = 0
 
@@ -134,6 +136,7 @@ final class Exchange {
     /// Forgets the request.
     func reset() {
         serial &+= 1
+        worker.streams.forget(self)
         if let headBuffer {
             self.headBuffer = nil
             worker.shard.buffers.give(headBuffer)

@@ -74,7 +74,7 @@ extension Exchange {
             return refuse(.upstreamUnavailable(upstream: upstreamName))
         }
         upstream = connection
-        worker.streams.arm()
+        worker.streams.watch(self)
         connection.begin(self)
         writeHead(to: connection)
         invitesBody(downstream)

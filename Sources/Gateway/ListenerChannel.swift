@@ -20,7 +20,7 @@ final class ListenerChannel: Channel {
     private let worker: Worker
     private var descriptor: Int32
     private var isPaused = false
-    private lazy var retry = ShardTimer(channel: self)
+    private var retry: ShardTimer { self }
 
     init(_ listener: Listener, descriptor: Int32, label: Int, isAdmin: Bool, worker: Worker) {
         self.listener = listener

@@ -145,9 +145,18 @@ public final class Server: @unchecked Sendable {
             let worker = Worker(
                 shard: shard, serving: serving, known: known, identity: identity, rates: rates, accessLog: accessLog,
                 admission: admission, logger: logger)
+            worker.onCrowded = { [weak self] in self?.relieve() }
             shard.start()
             workers.append(worker)
         } catch { throw ServerError(message: error.message) }
+    }
+
+    /// Every shard leaves the descriptors of its idle upstream connections to the others.
+    private func relieve() {
+        control.async { [self] in
+            for worker in workers { worker.shard.post { worker.closeIdleUpstreams() } }
+            admission.relieved()
+        }
     }
 
     // MARK: Listeners

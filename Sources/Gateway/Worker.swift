@@ -44,6 +44,8 @@ final class Worker: @unchecked Sendable {
     private var logFlushScheduled = false
     let admission: Admission
     var onDrained: (@Sendable () -> Void)?
+    /// Descriptors run short: has all workers give up their idle upstream connections.
+    var onCrowded: (@Sendable () -> Void)?
     /// What admin requests ask of the whole process; on the first shard only.
     var questions: AdminQuestions?
     private var routeNumbers: [Int] = []
@@ -179,6 +181,16 @@ final class Worker: @unchecked Sendable {
         if isDraining && connectionCount == 0 { finishDrain() }
     }
 
+    /// A connection to an upstream was begun.
+    func upstreamOpened() {
+        if admission.upstreamOpened() { onCrowded?() }
+    }
+
+    /// Leaves the descriptors of kept upstream connections to those that are served now.
+    func closeIdleUpstreams() {
+        for pool in pools { pool.closeIdle() }
+    }
+
     // MARK: Exchanges
 
     @inline(__always)
@@ -207,9 +219,9 @@ final class Worker: @unchecked Sendable {
             flushLog()
         } else if !logFlushScheduled {
             logFlushScheduled = true
-            shard.queue.asyncAfter(deadline: .now() + Self.logDelay) { [weak self] in
-                self?.logFlushScheduled = false
-                self?.flushLog()
+            shard.queue.asyncAfter(deadline: .now() + Self.logDelay) { [self] in
+                logFlushScheduled = false
+                flushLog()
             }
         }
     }

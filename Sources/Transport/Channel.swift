@@ -1,22 +1,27 @@
-/// What a shard watches: a descriptor and who is told about it. Subclasses are connections and listeners.
+/// What a shard watches: a descriptor and who is told about it. Subclasses are connections and listeners. It is its own first
+/// timer.
 ///
 /// Invariant: confined to its shard's queue from `Shard.add` to `Shard.remove`.
-open class Channel {
+open class Channel: ShardTimer {
     /// The place in the shard's table; -1 while it is not watched.
     final var slot = -1
     /// The descriptor that is watched.
     final var watched: Int32 = -1
+    /// The epoll set that it is watched in.
+    final var set: Int32 = -1
     /// What the shard waits for now.
     public final internal(set) var interest: Readiness = []
 
     /// A channel that is not watched yet.
-    public init() {}
+    public override init() {}
 
     /// The descriptor is ready. Called on the shard's queue.
     open func ready(_ readiness: Readiness) {}
 
-    /// A timer of this channel is due.
+    /// A timer of this channel is due: itself, or a further one.
     open func timerFired(_ timer: ShardTimer) {}
+
+    final override func fire() { timerFired(self) }
 }
 
 /// What a descriptor is ready for, or what is waited for; the values are epoll's.

@@ -2,7 +2,11 @@ import CLinux
 public import Dispatch
 import Glibc
 
-/// An event loop: one serial queue, one epoll set, its channels and their timers.
+/// An event loop: one serial queue, its channels and their timers.
+///
+/// There are two epoll sets, one within the other: answers come before requests. A round takes what upstreams say, then of what
+/// clients say `requestsPerRound` events at most. With one set for both, a shard that has more to do than it can would read
+/// every request that waits before it came to the first answer, and open an upstream connection for each.
 ///
 /// Everything in it is confined to `queue`; that is why it may be `Sendable` although nothing is locked. One
 /// `DispatchSource` watches the epoll descriptor. Its handler drains what is ready, lingers `lingerMilliseconds` for more,
@@ -18,11 +22,24 @@ public final class Shard: @unchecked Sendable {
     /// Buffers that wait for their next use.
     public let buffers = BufferPool()
 
+    /// Whose turn a channel's events have.
+    public enum Precedence: Sendable {
+        /// What finishes work that was begun.
+        case answers
+        /// What begins it.
+        case requests
+    }
+
     private static let eventsPerRound: Int32 = 256
+    private static let requestsPerRound: Int32 = 32
+    /// Stands in events for the set of those whose turn is `requests`.
+    private static let requestsMark = UInt64.max
     private static let roundsPerTurn = 128
     private static let lingerMilliseconds: Int32 = 1
 
+    /// The set of `answers`, and of `requests` as one entry.
     private let epoll: Int32
+    private let requests: Int32
     private let events: UnsafeMutablePointer<epoll_event>
     private var source: (any DispatchSourceRead)?
     private var tickSource: (any DispatchSourceTimer)?
@@ -41,7 +58,18 @@ public final class Shard: @unchecked Sendable {
         queue = DispatchQueue(label: "gatehouse.shard.\(index)", qos: .userInitiated)
         let descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard descriptor >= 0 else { throw SocketError("epoll_create") }
+        let inner = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard inner >= 0,
+            clinux_epoll_control(
+                descriptor, EPOLL_CTL_ADD, inner, Readiness.readable.rawValue, Self.requestsMark) == 0
+        else {
+            let error = SocketError("epoll_create")
+            Sockets.close(descriptor)
+            if inner >= 0 { Sockets.close(inner) }
+            throw error
+        }
         epoll = descriptor
+        requests = inner
         now = .now()
         wheel = TimerWheel(now: now)
         unsafe events = .allocate(capacity: Int(Self.eventsPerRound))
@@ -49,17 +77,19 @@ public final class Shard: @unchecked Sendable {
 
     deinit {
         close(epoll)
+        close(requests)
         unsafe events.deallocate()
     }
 
     /// Begins to serve.
     public func start() {
         let source = DispatchSource.makeReadSource(fileDescriptor: epoll, queue: queue)
-        source.setEventHandler { [weak self] in self?.turn() }
+        // A running loop keeps itself until it is stopped.
+        source.setEventHandler { [self] in turn() }
         self.source = source
         let tick = DispatchSource.makeTimerSource(queue: queue)
-        tick.setEventHandler { [weak self] in
-            guard let self, !isStopped else { return }
+        tick.setEventHandler { [self] in
+            guard !isStopped else { return }
             now = .now()
             fireTimers()
         }
@@ -102,16 +132,25 @@ public final class Shard: @unchecked Sendable {
                 timeout = Self.lingerMilliseconds
                 continue
             }
-            deliver(Int(count))
+            if deliver(Int(count)) {
+                let count = unsafe epoll_wait(requests, events, Self.requestsPerRound, 0)
+                if count > 0 { _ = deliver(Int(count)) }
+            }
             if now >= wheel.nextTick { fireTimers() }
             timeout = Self.lingerMilliseconds
             rounds += 1
         }
     }
 
-    private func deliver(_ count: Int) {
+    /// Tells the channels; true when requests wait.
+    private func deliver(_ count: Int) -> Bool {
+        var hasRequests = false
         for index in 0..<count {
             let event = unsafe events[index]
+            if unsafe event.data.u64 == Self.requestsMark {
+                hasRequests = true
+                continue
+            }
             let slot = unsafe Int(truncatingIfNeeded: event.data.u64 & 0xffff_ffff)
             let generation = unsafe UInt32(truncatingIfNeeded: event.data.u64 >> 32)
             // An event of this batch may be for a channel that an earlier one closed.
@@ -119,6 +158,7 @@ public final class Shard: @unchecked Sendable {
             unsafe channel.ready(Readiness(rawValue: event.events))
         }
         if !deferred.isEmpty { runDeferred() }
+        return hasRequests
     }
 
     private func runDeferred() {
@@ -133,7 +173,9 @@ public final class Shard: @unchecked Sendable {
 
     /// Watches `descriptor` for `channel`; false when the kernel refuses.
     @discardableResult
-    public func add(_ channel: Channel, descriptor: Int32, interest: Readiness) -> Bool {
+    public func add(
+        _ channel: Channel, descriptor: Int32, interest: Readiness, precedence: Precedence = .requests
+    ) -> Bool {
         dispatchPrecondition(condition: .onQueue(queue))
         let slot: Int
         if let free = freeSlots.popLast() {
@@ -144,10 +186,12 @@ public final class Shard: @unchecked Sendable {
             generations.append(0)
         }
         let data = UInt64(generations[slot]) << 32 | UInt64(slot)
-        guard clinux_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, interest.rawValue, data) == 0 else {
+        let set = precedence == .answers ? epoll : requests
+        guard clinux_epoll_control(set, EPOLL_CTL_ADD, descriptor, interest.rawValue, data) == 0 else {
             freeSlots.append(slot)
             return false
         }
+        channel.set = set
         channels[slot] = channel
         channel.slot = slot
         channel.watched = descriptor
@@ -166,13 +210,13 @@ public final class Shard: @unchecked Sendable {
         guard channel.slot >= 0 else { return }
         channel.interest = interest
         let data = UInt64(generations[channel.slot]) << 32 | UInt64(channel.slot)
-        _ = clinux_epoll_control(epoll, EPOLL_CTL_MOD, channel.watched, interest.rawValue, data)
+        _ = clinux_epoll_control(channel.set, EPOLL_CTL_MOD, channel.watched, interest.rawValue, data)
     }
 
     /// Stops to watch. Called before the descriptor is closed.
     public func remove(_ channel: Channel) {
         guard channel.slot >= 0 else { return }
-        _ = clinux_epoll_control(epoll, EPOLL_CTL_DEL, channel.watched, 0, 0)
+        _ = clinux_epoll_control(channel.set, EPOLL_CTL_DEL, channel.watched, 0, 0)
         generations[channel.slot] &+= 1
         channels[channel.slot] = nil
         freeSlots.append(channel.slot)
@@ -186,6 +230,7 @@ public final class Shard: @unchecked Sendable {
         channels[old.slot] = new
         new.slot = old.slot
         new.watched = old.watched
+        new.set = old.set
         new.interest = old.interest
         old.slot = -1
         old.interest = []
@@ -219,7 +264,7 @@ public final class Shard: @unchecked Sendable {
     }
 
     private func fireTimers() {
-        for timer in wheel.advance(to: now) where timer.isDue { timer.channel.timerFired(timer) }
+        for timer in wheel.advance(to: now) where timer.isDue { timer.fire() }
         if !deferred.isEmpty { runDeferred() }
         if wheel.count == 0, isTicking {
             isTicking = false

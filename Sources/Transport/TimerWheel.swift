@@ -1,23 +1,36 @@
-/// A deadline of a channel. Moving it later is one store: the wheel notices when the old place comes round.
+/// A deadline. Moving it later is one store: the wheel notices when the old place comes round.
 ///
-/// Invariant: confined to its shard's queue. Linked into at most one slot of the wheel. `remove` is called before the
-/// channel goes away, so that `channel` is alive while the timer is linked.
-public final class ShardTimer {
-    /// When the channel is told; `.distantFuture` for never.
-    public fileprivate(set) var deadline = MonotonicTime.distantFuture
-    /// Who is told.
-    unowned let channel: Channel
-    fileprivate var next: ShardTimer?
-    fileprivate unowned(unsafe) var previous: ShardTimer?
-    fileprivate var linkedTick: Int64 = -1
+/// Invariant: confined to its shard's queue. Linked into at most one slot of the wheel, which keeps it alive while it is. Every
+/// channel is one itself, so that what most requests set lies beside what they look at anyway; those that need more have
+/// `ChannelTimer`s.
+open class ShardTimer {
+    /// When it is due; `.distantFuture` for never.
+    public fileprivate(set) final var deadline = MonotonicTime.distantFuture
+    fileprivate final var next: ShardTimer?
+    fileprivate final unowned(unsafe) var previous: ShardTimer?
+    fileprivate final var linkedTick: Int64 = -1
     /// Its time has come, and nobody moved, cleared or removed it since.
-    fileprivate(set) var isDue = false
+    fileprivate(set) final var isDue = false
+
+    init() {}
+
+    /// A deadline is set.
+    public final var isSet: Bool { deadline != .distantFuture }
+
+    /// Tells its channel.
+    func fire() {}
+}
+
+/// A further deadline of a channel.
+///
+/// Invariant: `remove` is called before the channel goes away, so that `channel` is alive while the timer is linked.
+public final class ChannelTimer: ShardTimer {
+    private unowned let channel: Channel
 
     /// A timer that is not set.
     public init(channel: Channel) { self.channel = channel }
 
-    /// A deadline is set.
-    public var isSet: Bool { deadline != .distantFuture }
+    override func fire() { channel.timerFired(self) }
 }
 
 /// Timers hashed by their tick. Setting, moving and clearing are O(1); a tick looks at one slot.

@@ -99,6 +99,21 @@ struct SmallPartsTests {
         #expect(usual.limit >= 8 && usual.limit < unlimited.limit, "one for an upstream for each")
     }
 
+    @Test("whose upstream connections idle is asked once to give them up when descriptors run short")
+    func crowd() {
+        let admission = Admission(configured: nil)
+        // Whatever the limit here: clients may take one half, upstreams the other.
+        while admission.admit() {}
+        #expect((0..<admission.limit - 1).allSatisfy { _ in !admission.upstreamOpened() })
+        let told = (0..<3).count { _ in admission.upstreamOpened() }
+        #expect(told == 1)
+        admission.relieved()
+        #expect(admission.upstreamOpened())
+        admission.relieved()
+        for _ in 0..<8 { admission.upstreamClosed() }
+        #expect(!admission.upstreamOpened(), "there are some again")
+    }
+
     private func written(_ answer: LocalAnswer, close: Bool = false, headOnly: Bool = false) -> String {
         let buffer = ByteBuffer(capacity: 64)
         let (id, date) = (Array("id1".utf8), Array("Thu, 01 Jan 1970 00:00:00 GMT".utf8))

@@ -43,7 +43,7 @@ struct ShardTests {
         let pair = Pair()
         pair.send("never read")
         let (probe, other) = (Probe(), Probe())
-        let timer = ShardTimer(channel: other)
+        let timer = ChannelTimer(channel: other)
         loop.run {
             shard.add(probe, descriptor: pair.near, interest: .readable)
             shard.set(timer, after: 50_000_000)
@@ -57,6 +57,34 @@ struct ShardTests {
         loop.run {
             #expect(probe.events.count > 100)
             shard.remove(probe)
+        }
+    }
+
+    @Test("answers come before requests, of which a round takes a part: what is under way ends before more begins")
+    func precedence() {
+        let (pairs, upstream) = ((0..<100).map { _ in Pair() }, Pair())
+        let (probes, answers) = ((0..<100).map { _ in Probe() }, Probe())
+        var order: [Character] = []
+        loop.run {
+            for (probe, pair) in zip(probes, pairs) {
+                pair.send("a")
+                probe.onReady = { [shard] in
+                    order.append("r")
+                    shard.setInterest([], of: $0)
+                }
+                shard.add(probe, descriptor: pair.near, interest: .readable)
+            }
+            upstream.send("never read")
+            answers.onReady = { _ in order.append("a") }
+            shard.add(answers, descriptor: upstream.near, interest: .readable, precedence: .answers)
+        }
+        #expect(loop.comesTrue { order.count { $0 == "r" } == 100 })
+        loop.run {
+            shard.remove(answers)
+            for probe in probes { shard.remove(probe) }
+            #expect(order.first == "a")
+            let between = order.split(separator: "a").map(\.count)
+            #expect((between.max() ?? 0) <= 32 && between.count > 2, "\(between)")
         }
     }
 
@@ -111,7 +139,7 @@ struct ShardTests {
     @Test("timers come after their time, soon, and once", arguments: [0, 1_000_000, 30_000_000, 100_000_000])
     func timers(nanoseconds: Int64) {
         let probe = Probe()
-        let timer = ShardTimer(channel: probe)
+        let timer = ChannelTimer(channel: probe)
         usleep(50_000)
         let set = MonotonicTime.now()
         let fired = Mutex<MonotonicTime?>(nil)
@@ -135,7 +163,7 @@ struct ShardTests {
     func tickingStops() {
         let probe = Probe()
         for round in 1...3 {
-            let timer = ShardTimer(channel: probe)
+            let timer = ChannelTimer(channel: probe)
             loop.run { shard.set(timer, after: 1) }
             #expect(loop.comesTrue { probe.timersFired.count == round })
             usleep(50_000)
@@ -148,7 +176,7 @@ struct ShardTests {
         let release = Mutex<Confined<Probe>?>(nil)
         loop.run {
             let probe = Probe()
-            let timers = [ShardTimer(channel: probe), ShardTimer(channel: probe)]
+            let timers = [ChannelTimer(channel: probe), ChannelTimer(channel: probe)]
             probe.onTimer = { [shard, unowned one = timers[0], unowned other = timers[1]] _ in
                 fired.withLock { $0 += 1 }
                 shard.remove(one)
@@ -167,7 +195,7 @@ struct ShardTests {
     @Test("a timer that is due but was moved by an earlier one waits for its new time")
     func moveAmongDue() {
         let probe = Probe()
-        let timers = [ShardTimer(channel: probe), ShardTimer(channel: probe)]
+        let timers = [ChannelTimer(channel: probe), ChannelTimer(channel: probe)]
         probe.onTimer = { [shard] probe in
             guard probe.timersFired.count == 1 else { return }
             for timer in timers { shard.set(timer, after: 200_000_000) }

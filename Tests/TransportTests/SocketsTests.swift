@@ -48,6 +48,46 @@ struct SocketsTests {
         server.reset()
     }
 
+    @Test("what is held leaves with the next write, when it is released, or with the end of the connection")
+    func holds() throws {
+        let listener = try Sockets.listen(at: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
+        defer { Sockets.close(listener) }
+        let (descriptor, _) = try Sockets.connect(to: try #require(Sockets.localAddress(of: listener)))
+        let client = StreamSocket(descriptor: descriptor)
+        #expect(wait(listener))
+        let (accepted, _) = try #require(try Sockets.accept(listener))
+        let server = StreamSocket(descriptor: accepted)
+        let buffer = ByteBuffer(capacity: 64)
+        /// As OpenSSL writes a ticket: past `write`.
+        func handshakeSays(_ text: StaticString) { unsafe send(accepted, text.utf8Start, text.utf8CodeUnitCount, 0) }
+        func received() -> String {
+            buffer.removeAll()
+            usleep(20_000)
+            _ = client.read(into: buffer, limit: 16)
+            let bytes = buffer.readable
+            return String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
+        }
+        server.holdUntilNextWrite()
+        server.holdUntilNextWrite()
+        handshakeSays("ticket ")
+        #expect(received() == "")
+        #expect(server.write(Array("answer".utf8).span) == .bytes(6))
+        #expect(received() == "ticket answer")
+        #expect(server.write([65].span) == .bytes(1))
+        #expect(received() == "A", "and nothing is held from there on")
+        server.holdUntilNextWrite()
+        handshakeSays("ticket")
+        server.release()
+        #expect(received() == "ticket")
+        server.holdUntilClosed()
+        #expect(server.write([66].span) == .bytes(1))
+        server.release()
+        #expect(received() == "")
+        server.close()
+        #expect(received() == "B")
+        #expect(client.read(into: buffer, limit: 16) == .ended)
+    }
+
     @Test("a reset is seen as a failure, never as an end")
     func resets() throws {
         let listener = try Sockets.listen(at: try #require(SocketAddress(host: "127.0.0.1", port: 0)))

@@ -36,7 +36,7 @@ struct TimerWheelTests {
     @Test("a timer comes at the tick behind its deadline", arguments: deadlines)
     func fires(_ row: Row<Int64, Int64>) {
         var wheel = wheel()
-        let timer = ShardTimer(channel: channel)
+        let timer = ChannelTimer(channel: channel)
         wheel.set(timer, to: at(row.input))
         #expect(firing(&wheel, timer) == row.expectation, "\(row.why)")
         #expect(!timer.isSet && wheel.count == 0)
@@ -46,7 +46,7 @@ struct TimerWheelTests {
     @Test("a wheel that was not turned for long gives all that is due at once", arguments: [1, 2, 511, 512, 513, 3000])
     func jumps(ticks: Int64) {
         var wheel = wheel()
-        let timers = (0..<600).map { _ in ShardTimer(channel: channel) }
+        let timers = (0..<600).map { _ in ChannelTimer(channel: channel) }
         for (index, timer) in timers.enumerated() { wheel.set(timer, to: at(Int64(index) * Self.tick)) }
         let due = wheel.advance(to: at(ticks * Self.tick))
         for (index, timer) in timers.enumerated() {
@@ -65,7 +65,7 @@ struct TimerWheelTests {
         ] as [Row<[Int64], Int64>])
     func moves(_ row: Row<[Int64], Int64>) {
         var wheel = wheel()
-        let timer = ShardTimer(channel: channel)
+        let timer = ChannelTimer(channel: channel)
         for ticks in row.input { wheel.set(timer, to: at(ticks * Self.tick)) }
         #expect(wheel.count == 1, "linked once only")
         #expect(firing(&wheel, timer) == row.expectation * Self.tick)
@@ -74,7 +74,7 @@ struct TimerWheelTests {
     @Test("a cleared timer does not come, and can be set again")
     func clears() {
         var wheel = wheel()
-        let timer = ShardTimer(channel: channel)
+        let timer = ChannelTimer(channel: channel)
         wheel.set(timer, to: at(3 * Self.tick))
         wheel.clear(timer)
         #expect(!timer.isSet)
@@ -90,7 +90,7 @@ struct TimerWheelTests {
     @Test("distantFuture is never")
     func never() {
         var wheel = wheel()
-        let timer = ShardTimer(channel: channel)
+        let timer = ChannelTimer(channel: channel)
         wheel.set(timer, to: .distantFuture)
         #expect(wheel.count == 0 && !timer.isSet)
         wheel.set(timer, to: at(0))
@@ -101,7 +101,7 @@ struct TimerWheelTests {
     @Test("removal from the front, the middle and the end of a slot leaves the others", arguments: 0..<5)
     func removes(place: Int) {
         var wheel = wheel()
-        let timers = (0..<5).map { _ in ShardTimer(channel: channel) }
+        let timers = (0..<5).map { _ in ChannelTimer(channel: channel) }
         for timer in timers { wheel.set(timer, to: at(5 * Self.tick)) }
         wheel.remove(timers[place])
         wheel.remove(timers[place])
@@ -114,7 +114,7 @@ struct TimerWheelTests {
     func thousands() {
         var wheel = wheel()
         var random = Pseudorandom(seed: 7)
-        let timers = (0..<5000).map { _ in ShardTimer(channel: channel) }
+        let timers = (0..<5000).map { _ in ChannelTimer(channel: channel) }
         var deadlines = [Int64?](repeating: nil, count: timers.count)
         var now: Int64 = 0
         var fired = 0

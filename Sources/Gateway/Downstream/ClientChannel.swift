@@ -8,6 +8,4 @@ class ClientChannel: Channel {
     func cut() {}
     /// Ends at once.
     func kill() {}
-    /// Calls `body` with each request that is under way. Ending them meanwhile is allowed.
-    func forEachExchange(_ body: (Exchange) -> Void) {}
 }

@@ -89,7 +89,9 @@ extension DownstreamConnection {
         } else {
             phase = .lingering
             closesAfterOutput = true
-            if output == nil { finishClosing() } else { flush() }
+            if output == nil { return finishClosing() }
+            socket.holdUntilClosed()
+            flush()
         }
     }
 

@@ -50,10 +50,12 @@ final class DownstreamConnection: ClientChannel, Downstream {
     var upload = BodyReader.none
     var isProcessing = false
     var closesAfterOutput = false
+    /// The client has had our first flight of the handshake, or has not said enough for it.
+    private var hasGreeted = false
     var lingered = 0
     var windowBytes = 0
-    lazy var readTimer = ShardTimer(channel: self)
-    lazy var writeTimer = ShardTimer(channel: self)
+    var readTimer: ShardTimer { self }
+    lazy var writeTimer = ChannelTimer(channel: self)
 
     init(descriptor: Int32, peer: SocketAddress, client: ClientPeer, worker: Worker) {
         self.worker = worker
@@ -136,8 +138,11 @@ final class DownstreamConnection: ClientChannel, Downstream {
 
     private func advanceHandshake() {
         guard let tls = socket.tls else { return close() }
+        // Behind our first flight comes a ticket: it can wait for the answer to a request that is here already.
+        if hasGreeted { socket.holdUntilNextWrite() }
         switch tls.handshake() {
         case .complete:
+            if !socket.hasPending { socket.release() }
             worker.shard.setInterest(.readable, of: self)
             client.isSecure = true
             worker.metrics.recordHandshake(isVersion13: tls.isVersion13, isResumed: tls.isResumed)
@@ -145,7 +150,10 @@ final class DownstreamConnection: ClientChannel, Downstream {
             if tls.isHTTP2 { return handOver() }
             phase = .head
             worker.shard.set(readTimer, after: worker.serving.configuration.limits.headTimeout.nanoseconds)
-        case .needsReadable: worker.shard.setInterest(.readable, of: self)
+        case .needsReadable:
+            socket.release()
+            hasGreeted = true
+            worker.shard.setInterest(.readable, of: self)
         case .needsWritable: worker.shard.setInterest(.writable, of: self)
         case .failed: close()
         }
@@ -217,8 +225,6 @@ final class DownstreamConnection: ClientChannel, Downstream {
         if worker.isReplaced { return worker.shard.set(readTimer, after: Self.lastRequestTime) }
         close()
     }
-
-    override func forEachExchange(_ body: (Exchange) -> Void) { if let exchange { body(exchange) } }
 
     override func cut() {
         guard phase != .closed, phase != .lingering else { return }

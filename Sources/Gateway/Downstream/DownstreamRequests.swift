@@ -150,8 +150,8 @@ extension DownstreamConnection {
         wanted.remove(.peerClosed)
         worker.shard.setInterest(wanted, of: self)
         if socket.hasPending {
-            worker.shard.later { [weak self] in
-                guard let self, phase != .closed, interest.contains(.readable) else { return }
+            worker.shard.later { [self] in
+                guard phase != .closed, interest.contains(.readable) else { return }
                 receive()
                 exchange?.flushUpload()
             }

@@ -39,12 +39,12 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     var waitingStreams = 0
     /// Streams whose upload is under way.
     var uploadingStreams = 0
-    private lazy var readTimer = ShardTimer(channel: self)
-    private lazy var writeTimer = ShardTimer(channel: self)
-    private lazy var stallTimer = ShardTimer(channel: self)
-    private lazy var uploadTimer = ShardTimer(channel: self)
-    private lazy var lingerTimer = ShardTimer(channel: self)
-    private lazy var drainTimer = ShardTimer(channel: self)
+    private var readTimer: ShardTimer { self }
+    private lazy var writeTimer = ChannelTimer(channel: self)
+    private lazy var stallTimer = ChannelTimer(channel: self)
+    private lazy var uploadTimer = ChannelTimer(channel: self)
+    private lazy var lingerTimer = ChannelTimer(channel: self)
+    private lazy var drainTimer = ChannelTimer(channel: self)
 
     private var limits: Limits { worker.serving.configuration.limits }
 
@@ -260,10 +260,6 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     }
 
     override func kill() { close() }
-
-    override func forEachExchange(_ body: (Exchange) -> Void) {
-        for case let stream as HTTP2Stream in session.owners { if let exchange = stream.exchange { body(exchange) } }
-    }
 
     override func timerFired(_ timer: ShardTimer) {
         if timer === writeTimer { return close() }

@@ -11,14 +11,29 @@ final class StreamWatch: Channel {
     private static let shortestPeriod: Int64 = 20_000_000
 
     private unowned let worker: Worker
-    private lazy var timer = ShardTimer(channel: self)
+    private var timer: ShardTimer { self }
+    /// What is under way; each knows its place.
+    private var running: [Exchange] = []
 
     init(_ worker: Worker) { self.worker = worker }
 
-    /// Something is under way from now on.
-    @inline(__always)
-    func arm() {
+    /// The exchange is under way until it is forgotten.
+    func watch(_ exchange: Exchange) {
+        guard exchange.watchPlace < 0 else { return }
+        exchange.watchPlace = running.count
+        running.append(exchange)
         if !timer.isSet { set() }
+    }
+
+    /// It is over: the last one takes its place.
+    func forget(_ exchange: Exchange) {
+        guard exchange.watchPlace >= 0 else { return }
+        let last = running.removeLast()
+        if last !== exchange {
+            running[exchange.watchPlace] = last
+            last.watchPlace = exchange.watchPlace
+        }
+        exchange.watchPlace = -1
     }
 
     /// There will be nothing more.
@@ -31,10 +46,8 @@ final class StreamWatch: Channel {
     }
 
     override func timerFired(_ timer: ShardTimer) {
-        var found: [Exchange] = []
-        for case let channel as ClientChannel in worker.shard.watchedChannels {
-            channel.forEachExchange { found.append($0) }
-        }
+        // A look may end what is under way.
+        let found = running
         if !found.isEmpty { set() }
         let moment = Moment(
             now: worker.shard.now, seconds: worker.clock.update(),

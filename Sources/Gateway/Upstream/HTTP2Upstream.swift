@@ -35,7 +35,7 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
     private var touched: [HTTP2UpstreamStream] = []
     private var output: ByteBuffer?
     private var isFlushScheduled = false
-    private lazy var timer = ShardTimer(channel: self)
+    private var timer: ShardTimer { self }
 
     private init(pool: UpstreamPool, server: ServerState, socket: StreamSocket, phase: Phase, worker: Worker) {
         self.pool = pool
@@ -61,7 +61,9 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
         self.init(
             pool: pool, server: server, socket: StreamSocket(descriptor: descriptor), phase: .connecting,
             worker: worker)
-        worker.shard.add(self, descriptor: descriptor, interest: isConnected ? [.readable, .writable] : .writable)
+        worker.shard.add(
+            self, descriptor: descriptor, interest: isConnected ? [.readable, .writable] : .writable,
+            precedence: .answers)
         worker.shard.set(timer, after: pool.definition.connectTimeout.nanoseconds)
     }
 
@@ -272,6 +274,7 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
         session.detachAll()
         touched.removeAll()
         socket.close()
+        worker.admission.upstreamClosed()
         giveOutput()
     }
 

@@ -28,7 +28,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
     private var heldEnd: [UInt8]?
     /// Bytes that came and are not given back to the stream's window.
     private var owed = 0
-    private lazy var timer = ShardTimer(channel: self)
+    private var timer: ShardTimer { self }
 
     init(on connection: HTTP2Upstream, isFirst: Bool) {
         self.connection = connection

@@ -18,7 +18,7 @@ final class HealthMonitor: Channel {
     private let report: (Bool) -> Void
     private var failures = 0
     private var isStopped = false
-    private lazy var timer = ShardTimer(channel: self)
+    private var timer: ShardTimer { self }
 
     init(
         worker: Worker, pool: UpstreamPool, server: Int, check: Upstream.HealthCheck, report: @escaping (Bool) -> Void

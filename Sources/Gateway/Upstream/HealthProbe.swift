@@ -17,7 +17,7 @@ final class HealthProbe: Channel, HTTP2StreamOwner {
     private let buffer = ByteBuffer(capacity: 4096)
     private var parser = ResponseHeadParser()
     private var head = ResponseHead()
-    private lazy var timer = ShardTimer(channel: self)
+    private var timer: ShardTimer { self }
 
     init(
         worker: Worker, check: Upstream.HealthCheck, host: String, tls: (context: TLSClientContext, name: String)?,
@@ -37,7 +37,7 @@ final class HealthProbe: Channel, HTTP2StreamOwner {
             let (descriptor, _) = try Sockets.connect(to: address)
             let socket = StreamSocket(descriptor: descriptor)
             self.socket = socket
-            worker.shard.add(self, descriptor: descriptor, interest: .writable)
+            worker.shard.add(self, descriptor: descriptor, interest: .writable, precedence: .answers)
             worker.shard.set(timer, after: limit)
         } catch {
             finish(false)

@@ -89,8 +89,8 @@ extension UpstreamConnection {
         phase = .streaming
         isTunnel = true
         isRequestSent = false
-        worker.shard.later { [weak self] in
-            guard let self, self.exchange === exchange else { return }
+        worker.shard.later { [self] in
+            guard self.exchange === exchange else { return }
             exchange.tunnelOpened()
         }
         return true
@@ -169,8 +169,8 @@ extension UpstreamConnection {
         guard phase == .streaming, !interest.contains(.readable) else { return }
         worker.shard.setInterest(interest.union(.readable), of: self)
         if socket.hasPending {
-            worker.shard.later { [weak self] in
-                guard let self, phase == .streaming, interest.contains(.readable) else { return }
+            worker.shard.later { [self] in
+                guard phase == .streaming, interest.contains(.readable) else { return }
                 receive()
             }
         }

@@ -49,7 +49,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
     private var hasConnected = false
     private var early = EarlyBody()
     private let offersHTTP2: Bool
-    lazy var timer = ShardTimer(channel: self)
+    var timer: ShardTimer { self }
 
     init(
         pool: UpstreamPool, server: ServerState, descriptor: Int32, isConnected: Bool, offersHTTP2: Bool, worker: Worker
@@ -61,7 +61,9 @@ final class UpstreamConnection: Channel, UpstreamLink {
         socket = StreamSocket(descriptor: descriptor)
         phase = .connecting
         super.init()
-        worker.shard.add(self, descriptor: descriptor, interest: isConnected ? [.readable, .writable] : .writable)
+        worker.shard.add(
+            self, descriptor: descriptor, interest: isConnected ? [.readable, .writable] : .writable,
+            precedence: .answers)
         worker.shard.set(timer, after: pool.definition.connectTimeout.nanoseconds)
     }
 
@@ -323,6 +325,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
             self.output = nil
             worker.shard.buffers.give(output)
         }
+        worker.admission.upstreamClosed()
         pool.closed(self, wasIdle: wasIdle)
     }
 }

@@ -22,7 +22,8 @@ final class UpstreamPool {
     let tls: TLSClientContext?
     /// The upstream's place in the configuration.
     var index: Int
-    private(set) weak var worker: Worker?
+    /// Whose it is: who holds the pool, its worker and lent connections, holds the worker too.
+    private(set) unowned var worker: Worker?
     private(set) var servers: [ServerState]
     private(set) var activeCount = 0
     private(set) var isRetired = false
@@ -93,9 +94,10 @@ final class UpstreamPool {
             begun = try Sockets.connect(to: address)
         } catch {
             guard error.isOutOfDescriptors else { throw error }
-            for pool in worker.pools { pool.closeIdle() }
+            worker.closeIdleUpstreams()
             begun = try Sockets.connect(to: address)
         }
+        worker.upstreamOpened()
         let isUpgrade = exchange.head.upgradesToWebSocket
         if server.speaksHTTP2, !isUpgrade {
             let connection = HTTP2Upstream(
@@ -109,7 +111,8 @@ final class UpstreamPool {
             offersHTTP2: !isUpgrade, worker: worker)
     }
 
-    private func closeIdle() {
+    /// Keeps none of those that are not lent.
+    func closeIdle() {
         for server in servers {
             for connection in server.idle { connection.close(reset: false) }
             for connection in server.multiplexed where connection.session.streamCount == 0 { connection.retire() }
