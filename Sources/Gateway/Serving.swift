@@ -38,6 +38,8 @@ final class Serving: Sendable {
     let redirectPort: String
     /// Labels of metrics and logs, by the route's index.
     let routeNames: [[UInt8]]
+    /// `keepalive_timeout` in nanoseconds, reckoned once: every answer sets it.
+    let keepaliveTimeout: Int64
     let upstreamNames: [[UInt8]]
 
     init(
@@ -78,6 +80,7 @@ final class Serving: Sendable {
         hasCrossOrigin = configuration.routes.contains { $0.cors != nil }
         resourceMetadata = configuration.resource.map(ResourceMetadata.json) ?? []
         redirectPort = Self.redirectPort(configuration.listeners)
+        keepaliveTimeout = configuration.limits.keepaliveTimeout.nanoseconds
         routeNames = configuration.routes.map { Array($0.name.utf8) }
         upstreamNames = configuration.upstreams.map { Array($0.name.utf8) }
     }

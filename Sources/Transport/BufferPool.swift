@@ -19,7 +19,7 @@ public final class BufferPool {
 
     /// Gives a buffer back; its bytes are gone.
     @inline(__always)
-    public func give(_ buffer: ByteBuffer) {
+    public func give(_ buffer: consuming ByteBuffer) {
         guard free.count < Self.keptAtMost, buffer.capacity <= Self.largestKept else { return }
         buffer.removeAll()
         free.append(buffer)

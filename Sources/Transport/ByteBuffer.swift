@@ -112,7 +112,8 @@ public final class ByteBuffer {
         writeIndex &+= count
     }
 
-    /// Appends a text as UTF-8.
+    /// Appends a text as UTF-8. A literal is a `StaticString`, which is copied without being counted or looked at.
+    @_disfavoredOverload
     public func append(_ text: String) {
         var text = text
         text.withUTF8 { unsafe append(Span(_unsafeElements: $0)) }

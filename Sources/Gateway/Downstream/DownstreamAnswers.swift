@@ -79,7 +79,7 @@ extension DownstreamConnection {
         if reusable && isWhole && !worker.isDraining {
             phase = .head
             upload = .none
-            worker.shard.set(readTimer, after: worker.serving.configuration.limits.keepaliveTimeout.nanoseconds)
+            worker.shard.set(readTimer, after: worker.serving.keepaliveTimeout)
             flush()
             if phase == .head {
                 resumeReading()

@@ -125,7 +125,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
             worker.shard.clear(readTimer)
         } else if isTimingBlock {
             isTimingBlock = false
-            worker.shard.set(readTimer, after: limits.keepaliveTimeout.nanoseconds)
+            worker.shard.set(readTimer, after: worker.serving.keepaliveTimeout)
         }
     }
 
@@ -218,7 +218,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         guard !isClosed, !isLingering, session.streamCount == 0 else { return }
         if worker.isReplaced && !isAnnounced { return waitForLastRequest() }
         // A head that is under way keeps its bound.
-        if !isTimingBlock { worker.shard.set(readTimer, after: limits.keepaliveTimeout.nanoseconds) }
+        if !isTimingBlock { worker.shard.set(readTimer, after: worker.serving.keepaliveTimeout) }
         if worker.isDraining { endGracefully() }
     }
 

@@ -65,7 +65,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         if connection.isOpen, !isStreaming { awaitAnswer() }
     }
 
-    private func awaitAnswer() { worker.shard.set(timer, after: pool.definition.responseTimeout.nanoseconds) }
+    private func awaitAnswer() { worker.shard.set(timer, after: pool.responseTimeout) }
 
     func connectionIsOpen() {
         flush()
@@ -124,7 +124,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         guard let output else { return }
         sentCount += count
         output.consume(count)
-        if isStreaming { worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds) }
+        if isStreaming { worker.shard.set(timer, after: pool.idleTimeout) }
         guard output.isEmpty else { return }
         self.output = nil
         worker.shard.buffers.give(output)
@@ -167,7 +167,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         isStreaming = true
         exchange.answerHead(text.readable)
         worker.shard.buffers.give(text)
-        worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
+        worker.shard.set(timer, after: pool.idleTimeout)
         connection.touch(self)
     }
 
@@ -183,7 +183,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         guard isStreaming else { return malformed() }
         exchange.answerBody(bytes, 0..<bytes.count)
         guard self.exchange === exchange else { return }
-        worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
+        worker.shard.set(timer, after: pool.idleTimeout)
         if !exchange.isAnswerBackedUp { giveWindow() }
         connection.touch(self)
     }

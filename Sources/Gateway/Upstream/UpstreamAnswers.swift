@@ -26,7 +26,7 @@ extension UpstreamConnection {
         if self.exchange === exchange, exchange.isAnswerBackedUp { pauseReading() }
     }
 
-    private func awaitMore() { worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds) }
+    private func awaitMore() { worker.shard.set(timer, after: pool.idleTimeout) }
 
     /// Passes on what came; false when the exchange came to its end by it.
     private func take(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
@@ -108,7 +108,7 @@ extension UpstreamConnection {
         phase = .awaiting
         worker.shard.setInterest(interest.union(.readable), of: self)
         guard takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
-        worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
+        worker.shard.set(timer, after: pool.idleTimeout)
         exchange.flushAnswer()
     }
 

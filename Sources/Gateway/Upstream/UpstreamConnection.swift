@@ -143,7 +143,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
     }
 
     private func awaitAnswer() {
-        worker.shard.set(timer, after: pool.definition.responseTimeout.nanoseconds)
+        worker.shard.set(timer, after: pool.responseTimeout)
     }
 
     /// Ends: the exchange wants no answer any more. The server sees a reset, never a regular end.
@@ -273,7 +273,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
             worker.shard.clear(timer)
         }
         if isTunnel {
-            worker.shard.set(timer, after: pool.definition.idleTimeout.nanoseconds)
+            worker.shard.set(timer, after: pool.idleTimeout)
             if isTunnelEnded { socket.shutDownWriting() }
         }
         if !isRequestSent { exchange?.uploadDrained() }

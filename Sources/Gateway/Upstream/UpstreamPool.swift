@@ -19,6 +19,9 @@ final class UpstreamPool {
     private static let attemptsAtMost = 4
 
     let definition: Upstream
+    /// `response_timeout` and `idle_timeout` in nanoseconds, reckoned once: every request sets them.
+    let responseTimeout: Int64
+    let idleTimeout: Int64
     let tls: TLSClientContext?
     /// The upstream's place in the configuration.
     var index: Int
@@ -33,6 +36,8 @@ final class UpstreamPool {
 
     init(_ definition: Upstream, index: Int, tls: TLSClientContext?) {
         self.definition = definition
+        responseTimeout = definition.responseTimeout.nanoseconds
+        idleTimeout = definition.idleTimeout.nanoseconds
         self.index = index
         self.tls = tls
         servers = definition.servers.map { ServerState($0) }
