@@ -6,8 +6,10 @@ import Synchronization
 ///
 /// Shared by the shards as atomics: touched once when a connection opens and once when it ends, never by a request.
 final class Admission: Sendable {
-    /// Descriptors kept back for the store, logs, epoll sets and the like.
-    private static let reservedDescriptors = 64
+    /// Descriptors kept back for the store, logs and the like.
+    private static let reservedDescriptors = 60
+    /// Descriptors of a shard itself: two epoll sets.
+    private static let descriptorsOfShard = 2
 
     /// Connections at most.
     let limit: Int
@@ -20,8 +22,9 @@ final class Admission: Sendable {
 
     /// By default as many as leave each connection a descriptor for an upstream. Who names a number knows how many of them
     /// idle: it counts as long as a quarter of the descriptors is left.
-    init(configured: Int?) {
-        let available = max(Self.descriptorLimit() - Self.reservedDescriptors, 16)
+    init(configured: Int?, shards: Int = 1, listeners: Int = 0) {
+        let kept = Self.reservedDescriptors + shards * (listeners + Self.descriptorsOfShard)
+        let available = max(Self.descriptorLimit() - kept, 16)
         self.available = available
         limit = configured.map { min($0, available / 4 * 3) } ?? available / 2
     }
@@ -61,9 +64,11 @@ final class Admission: Sendable {
     /// connections that idle in one shard's pools should go before another's clients need theirs.
     func upstreamOpened() -> Bool {
         let count = upstreams.add(1, ordering: .relaxed).newValue
-        guard count + open.load(ordering: .relaxed) >= available else { return false }
-        return !isCrowded.exchange(true, ordering: .relaxed)
+        return count + open.load(ordering: .relaxed) >= available && crowd()
     }
+
+    /// Descriptors are short. True once until `relieved`.
+    func crowd() -> Bool { !isCrowded.exchange(true, ordering: .relaxed) }
 
     /// Counts one less.
     func upstreamClosed() { upstreams.subtract(1, ordering: .relaxed) }

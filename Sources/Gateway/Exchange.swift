@@ -358,6 +358,7 @@ final class Exchange {
             flushUpload()
         } else {
             downstream.resumeUpload()
+            if request == serial { flushUpload() }
         }
     }
 }

@@ -30,12 +30,19 @@ final class ListenerChannel: Channel {
         self.worker = worker
     }
 
-    private var wanted: Readiness {
-        if case .unix = listener.address { return [.readable, .exclusive] }
-        return .readable
-    }
+    func start() { listen() }
 
-    func start() { worker.shard.add(self, descriptor: descriptor, interest: wanted) }
+    /// A Unix socket is shared by the shards: watched where the shard itself waits, it wakes one of them.
+    private func listen() {
+        var isUnix = false
+        if case .unix = listener.address { isUnix = true }
+        let isWatched = worker.shard.add(
+            self, descriptor: descriptor, interest: isUnix ? [.readable, .exclusive] : .readable,
+            precedence: isUnix ? .answers : .requests)
+        guard !isWatched else { return }
+        worker.logger.error("connections cannot be accepted for now: the system cannot watch \(listener.address)")
+        pause()
+    }
 
     func close() {
         guard descriptor >= 0 else { return }
@@ -49,7 +56,7 @@ final class ListenerChannel: Channel {
     func resume() {
         guard isPaused, descriptor >= 0 else { return }
         isPaused = false
-        worker.shard.add(self, descriptor: descriptor, interest: wanted)
+        listen()
     }
 
     private func pause() {
@@ -75,6 +82,7 @@ final class ListenerChannel: Channel {
                 connection.start()
             } catch {
                 _ = worker.admission.release()
+                if error.isOutOfDescriptors { worker.ranOutOfDescriptors() }
                 worker.logger.error("connections cannot be accepted for now: \(error.message)")
                 return pause()
             }

@@ -69,7 +69,9 @@ public final class Server: @unchecked Sendable {
         programPath = ProgramPath.find(CommandLine.arguments.first ?? "")
         inherited = ListenerHandover.take()
         Admission.raiseDescriptorLimit()
-        admission = Admission(configured: configuration.limits.connections)
+        admission = Admission(
+            configured: configuration.limits.connections, shards: configuration.workers,
+            listeners: Self.allListeners(configuration).count)
         do throws(TLSError) { tickets = try TLSTicketKeys() } catch { throw ServerError(message: error.message) }
     }
 
@@ -151,11 +153,14 @@ public final class Server: @unchecked Sendable {
         } catch { throw ServerError(message: error.message) }
     }
 
+    /// Between two reliefs at least: time for the shards to act.
+    private static let reliefTime = DispatchTimeInterval.milliseconds(100)
+
     /// Every shard leaves the descriptors of its idle upstream connections to the others.
     private func relieve() {
         control.async { [self] in
             for worker in workers { worker.shard.post { worker.closeIdleUpstreams() } }
-            admission.relieved()
+            control.asyncAfter(deadline: .now() + Self.reliefTime) { [self] in admission.relieved() }
         }
     }
 

@@ -186,6 +186,12 @@ final class Worker: @unchecked Sendable {
         if admission.upstreamOpened() { onCrowded?() }
     }
 
+    /// None is left, or the system has none: kept upstream connections go, of this shard at once.
+    func ranOutOfDescriptors() {
+        closeIdleUpstreams()
+        if admission.crowd() { onCrowded?() }
+    }
+
     /// Leaves the descriptors of kept upstream connections to those that are served now.
     func closeIdleUpstreams() {
         for pool in pools { pool.closeIdle() }

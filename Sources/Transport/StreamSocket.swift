@@ -64,7 +64,7 @@ public final class StreamSocket {
     // MARK: Fewer packets
 
     /// What the handshake says from now on, a session ticket, leaves with the next `write`, or by `release`. The kernel holds
-    /// it for 200 ms at most.
+    /// it for 200 ms, or for the retransmission time where that is longer.
     public func holdUntilNextWrite() {
         if hold == .none { setHold(.untilNextWrite) }
     }
@@ -111,6 +111,8 @@ public final class StreamSocket {
     public func close() {
         // TLS remembers the number of a descriptor that may be somebody else's by now.
         if descriptor >= 0 { tls?.sendCloseNotify() }
+        // The kernel would drop what is held if the peer has said something that nobody read.
+        if descriptor >= 0, hold != .none { shutdown(descriptor, Int32(SHUT_WR)) }
         closeDescriptor()
     }
 

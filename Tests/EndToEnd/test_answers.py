@@ -1,6 +1,8 @@
 """Answers arrive at the client as HTTP/1.1 says."""
 
 import os
+import signal
+import time
 
 import pytest
 
@@ -155,3 +157,22 @@ def test_an_early_answer_to_an_upload_that_goes_on(gateway, upstream, good):
         assert wire.answer().body == b"early"
     upstream.on_head = None
     assert gateway.ask("/api/y", token=good).status == 200
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+def test_the_last_answer_comes_although_the_client_said_more(start, upstream, good, listener):
+    """Bytes that nobody reads make a close a reset, which would take with it what was not sent yet (RFC 9112 §9.6)."""
+    gateway = start()
+
+    def script(connection, _):
+        gateway.process.send_signal(signal.SIGSTOP)
+        connection.send(answer(b"last"))
+        wire.send(b"\r\n")
+        time.sleep(0.05)
+        gateway.process.send_signal(signal.SIGCONT)
+
+    upstream.script = script
+    for _ in range(5):
+        with gateway.connect(listener) as wire:
+            reply = wire.send(request("GET", "/api/x", "Connection: close", token=good)).answer()
+            assert (reply.status, reply.body) == (200, b"last")

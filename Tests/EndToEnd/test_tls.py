@@ -297,6 +297,15 @@ def test_client_ca_required(start, upstream, lab):
     assert gateway.ask("/widget/").status == 200, "the plain listener has no TLS to ask in"
 
 
+def test_a_client_without_a_certificate_is_told_why(start, upstream, lab):
+    """The alert comes, though the first request is here unread when the connection ends (RFC 8446 §6.2)."""
+    gateway = mutual(start, "required")
+    for _ in range(20):
+        with pytest.raises(ssl.SSLError, match="(?i)alert"):
+            with gateway.connect(context=lab.client_context()) as wire:
+                wire.send(request("GET", "/widget/")).answer()
+
+
 def test_client_ca_optional(start, upstream, lab):
     gateway = mutual(start, "optional")
     assert served(gateway, with_certificate(lab, "client"))

@@ -244,3 +244,17 @@ def test_a_server_that_ends_in_the_middle_of_uploads_does_no_harm(gateway, upstr
     upstream.reset_script()
     with gateway.connect("plain") as wire:
         assert wire.send(request("GET", "/api/x", token=good)).answer().status == 200
+
+
+def test_an_interim_answer_for_a_client_that_has_just_gone(start, upstream, good):
+    """It is sent at once, and what it was read from goes with the client."""
+    gateway = start()
+    for _ in range(20):
+        wire = gateway.connect("plain")
+        upstream.script = ending(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n")
+        upstream.on_head = lambda connection, request: wire.reset() or upstream.script(connection, request)
+        wire.send(request("GET", "/api/x", token=good))
+        upstream.last()
+        upstream.reset_script()
+        assert gateway.alive
+    assert gateway.ask("/api/x", token=good).status == 200

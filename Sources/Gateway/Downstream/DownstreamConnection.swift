@@ -71,7 +71,8 @@ final class DownstreamConnection: ClientChannel, Downstream {
 
     /// Begins to read.
     func start() {
-        guard worker.shard.add(self, descriptor: socket.descriptor, interest: .readable) else { return close() }
+        let interest: Readiness = listener.proxyProtocol ? [.readable, .peerClosed] : .readable
+        guard worker.shard.add(self, descriptor: socket.descriptor, interest: interest) else { return close() }
         let limits = worker.serving.configuration.limits
         let isHandshake = listener.kind == .tls || listener.proxyProtocol
         worker.shard.set(readTimer, after: (isHandshake ? limits.handshakeTimeout : limits.headTimeout).nanoseconds)
@@ -89,7 +90,7 @@ final class DownstreamConnection: ClientChannel, Downstream {
     override func ready(_ readiness: Readiness) {
         switch phase {
         case .closed: return
-        case .proxyHeader: return readProxyHeader()
+        case .proxyHeader: return readProxyHeader(isLast: !readiness.isDisjoint(with: [.peerClosed, .hungUp, .failed]))
         case .handshake:
             advanceHandshake()
             // Early bytes may already be inside the TLS layer.
@@ -155,7 +156,10 @@ final class DownstreamConnection: ClientChannel, Downstream {
             hasGreeted = true
             worker.shard.setInterest(.readable, of: self)
         case .needsWritable: worker.shard.setInterest(.writable, of: self)
-        case .failed: close()
+        case .failed:
+            // With the alert that says why.
+            socket.release()
+            close()
         }
     }
 
@@ -168,13 +172,14 @@ final class DownstreamConnection: ClientChannel, Downstream {
         connection.start()
     }
 
-    private func readProxyHeader() {
+    private func readProxyHeader(isLast: Bool) {
         let buffer = takeInput()
-        switch ProxyHeader.receive(from: socket.descriptor, scratch: buffer) {
+        switch ProxyHeader.receive(from: socket.descriptor, scratch: buffer, isLast: isLast) {
         case .incomplete: return
         case .invalid: return close()
         case .address(let named):
             giveInput()
+            worker.shard.setInterest(.readable, of: self)
             if let named { client.set(named, worker.serving.configuration) }
             if listener.kind == .tls { startTLS() } else { phase = .head }
         }

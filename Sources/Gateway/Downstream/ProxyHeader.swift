@@ -19,8 +19,9 @@ enum ProxyHeader {
     private static let longestBinary = 16 + 2048
     private static let signature: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]
 
-    /// Reads the header from the socket, once it is there whole.
-    static func receive(from descriptor: Int32, scratch: ByteBuffer) -> Outcome {
+    /// Reads the header from the socket, once it is there whole. `isLast`: the peer will send no more. While it is incomplete
+    /// the socket becomes readable only by more of it, since what is peeked at stays there.
+    static func receive(from descriptor: Int32, scratch: ByteBuffer, isLast: Bool = false) -> Outcome {
         scratch.removeAll()
         var bytes = [UInt8](repeating: 0, count: longestBinary)
         let got = unsafe recv(descriptor, &bytes, bytes.count, Int32(MSG_PEEK))
@@ -28,7 +29,12 @@ enum ProxyHeader {
         if got == 0 { return .invalid }
         bytes.removeLast(bytes.count - got)
         let (outcome, length) = parse(bytes)
+        if case .incomplete = outcome {
+            if isLast { return .invalid }
+            Sockets.setReadableFrom(got + 1, descriptor)
+        }
         if case .address = outcome {
+            Sockets.setReadableFrom(1, descriptor)
             let taken = unsafe recv(descriptor, &bytes, length, 0)
             guard taken == length else { return .invalid }
         }

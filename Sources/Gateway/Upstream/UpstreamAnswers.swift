@@ -56,6 +56,8 @@ extension UpstreamConnection {
                 fail(.malformed)
                 return false
             }
+            // It went out at once, and the client may have turned out to be gone: then so is what `buffer` held.
+            guard self.exchange === exchange else { return false }
         } else if exchange.answersTunnelWrongly {
             fail(.malformed)
             return false
@@ -110,6 +112,7 @@ extension UpstreamConnection {
         guard takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
         worker.shard.set(timer, after: pool.idleTimeout)
         exchange.flushAnswer()
+        readPending()
     }
 
     private func takeBody(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
@@ -168,11 +171,15 @@ extension UpstreamConnection {
     func resumeReading() {
         guard phase == .streaming, !interest.contains(.readable) else { return }
         worker.shard.setInterest(interest.union(.readable), of: self)
-        if socket.hasPending {
-            worker.shard.later { [self] in
-                guard phase == .streaming, interest.contains(.readable) else { return }
-                receive()
-            }
+        readPending()
+    }
+
+    /// What the TLS layer holds is not announced again.
+    private func readPending() {
+        guard socket.hasPending else { return }
+        worker.shard.later { [self] in
+            guard phase == .streaming, interest.contains(.readable) else { return }
+            receive()
         }
     }
 }

@@ -99,7 +99,7 @@ final class UpstreamPool {
             begun = try Sockets.connect(to: address)
         } catch {
             guard error.isOutOfDescriptors else { throw error }
-            worker.closeIdleUpstreams()
+            worker.ranOutOfDescriptors()
             begun = try Sockets.connect(to: address)
         }
         worker.upstreamOpened()
