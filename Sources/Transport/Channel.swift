@@ -7,6 +7,8 @@ open class Channel: ShardTimer {
     final var slot = -1
     /// The descriptor that is watched.
     final var watched: Int32 = -1
+    /// The shard watches it.
+    public final var isWatched: Bool { slot >= 0 }
     /// The epoll set that it is watched in.
     final var set: Int32 = -1
     /// What the shard waits for now.

@@ -76,7 +76,9 @@ def test_a_key_from_login_to_its_end(page, door):
     page.until(lambda: page.find("#copied").text)
     assert door.open(key, "/api/agents/bot-1/").status == 200
     page.find("#done").click()
-    assert page.find("#key-value").get_attribute("value") == "" and key not in page.driver.page_source
+    # A dialog tells of its end a little later.
+    page.until(lambda: page.find("#key-value").get_attribute("value") == "")
+    assert key not in page.driver.page_source
     page.until(lambda: rows(page) and rows(page)[0][0] == "web shop" and rows(page)[0][5] == "active")
     assert rows(page)[0][1] == key[:8] + "…"
 

@@ -98,6 +98,21 @@ def test_the_backends_own_logout_acts_here(door, upstream, jwt, status, dead):
     refusal(door.refresh(session["refresh"]), 401, "token_revoked")
 
 
+def test_a_backend_that_ends_with_its_answer(door, upstream, jwt):
+    """The answer waits for the store, and the connection that it came by is over meanwhile."""
+
+    def script(connection, _):
+        connection.send(b"HTTP/1.1 200 X\r\nContent-Length: 5\r\n\r\n")
+        connection.send(b"ended")
+        connection.close()
+        return False
+
+    upstream.script = script
+    for index in range(5):
+        answer = door.post("/api/legacy/logout/", {}, token=jwt(jti=f"ended-{index}"))
+        assert (answer.status, answer.body) == (200, b"ended")
+
+
 def test_a_change_of_another_process_acts_within_the_lag(door, lab):
     """The store is the only thing that two gateways share."""
     tokens = door.login("ann@example.com")

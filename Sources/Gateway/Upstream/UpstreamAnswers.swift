@@ -108,7 +108,11 @@ extension UpstreamConnection {
     func releaseAnswer() {
         guard phase == .held, let exchange, let buffer = input else { return }
         phase = .awaiting
-        worker.shard.setInterest(interest.union(.readable), of: self)
+        if isWatched {
+            worker.shard.setInterest(interest.union(.readable), of: self)
+        } else {
+            worker.shard.add(self, descriptor: socket.descriptor, interest: .readable, precedence: .answers)
+        }
         guard takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
         worker.shard.set(timer, after: pool.idleTimeout)
         exchange.flushAnswer()

@@ -160,7 +160,10 @@ final class UpstreamConnection: Channel, UpstreamLink {
         case .connecting: return finishConnecting()
         case .handshake: return advanceHandshake()
         case .idle: return readIdle()
-        case .held: return
+        case .held:
+            // It ended, which the kernel would go on saying; the answer is read when the exchange is ready for it.
+            if !readiness.isDisjoint(with: [.failed, .hungUp]) { worker.shard.remove(self) }
+            return
         case .awaiting, .streaming: break
         }
         if readiness.contains(.writable) { flush() }
