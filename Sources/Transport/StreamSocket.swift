@@ -14,6 +14,7 @@ public final class StreamSocket {
     private enum Hold {
         case none
         case untilNextWrite
+        case untilReleased
         case untilClosed
     }
 
@@ -75,9 +76,19 @@ public final class StreamSocket {
         hold = .untilClosed
     }
 
-    /// Sends what `holdUntilNextWrite` held.
+    /// So many bytes go out by several calls: TLS sends each record by itself. They fill packets until `release`.
+    @inline(__always)
+    public func holdRecords(of count: Int) {
+        if count > Self.recordSize, tls != nil, hold == .none { setHold(.untilReleased) }
+    }
+
+    /// What a TLS record carries at most (RFC 8446 §5.1).
+    private static let recordSize = 16 * 1024
+
+    /// Sends what is held, unless it waits for the end of the connection.
+    @inline(__always)
     public func release() {
-        if hold == .untilNextWrite { setHold(.none) }
+        if hold == .untilNextWrite || hold == .untilReleased { setHold(.none) }
     }
 
     private func setHold(_ wanted: Hold) {

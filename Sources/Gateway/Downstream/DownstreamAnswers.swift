@@ -33,6 +33,8 @@ extension DownstreamConnection {
     /// Sends what the socket takes.
     func flush() {
         guard let output, phase != .closed else { return }
+        socket.holdRecords(of: output.readableCount)
+        defer { socket.release() }
         while !output.isEmpty {
             switch socket.write(output.readable) {
             case .bytes(let count):

@@ -173,6 +173,8 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
 
     /// False when the socket takes no more.
     private func write(_ output: ByteBuffer) -> Bool {
+        socket.holdRecords(of: output.readableCount)
+        defer { socket.release() }
         while !output.isEmpty {
             switch socket.write(output.readable) {
             case .bytes(let count):

@@ -6,13 +6,17 @@ import Transport
 extension UpstreamConnection {
     func receive() {
         guard let exchange else { return }
+        var hasMore = false
         repeat {
             let buffer = input ?? worker.shard.buffers.take()
             input = buffer
             switch socket.read(into: buffer, limit: download.isLong ? Self.longReadSize : Self.readSize) {
-            case .bytes:
+            case .bytes(let count):
                 hasAnswered = true
+                let wasLong = download.isLong
                 guard take(buffer, for: exchange) else { return }
+                // A long body has begun: what is there of it leaves together with its beginning.
+                hasMore = !wasLong && download.isLong && count >= Self.readSize
             case .needsReadable, .needsWritable:
                 if buffer.isEmpty { giveInput() }
                 if phase == .streaming { awaitMore() }
@@ -20,7 +24,7 @@ extension UpstreamConnection {
             case .ended: return ended(inOrder: true)
             case .failed: return ended(inOrder: false)
             }
-        } while socket.hasPending && interest.contains(.readable)
+        } while (hasMore || socket.hasPending) && interest.contains(.readable)
         if phase == .streaming { awaitMore() }
         exchange.flushAnswer()
         if self.exchange === exchange, exchange.isAnswerBackedUp { pauseReading() }
