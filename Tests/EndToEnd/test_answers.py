@@ -3,9 +3,11 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from support import eventually
 from support.upstream import answer, chunk
 from support.wire import Truncated, request
 
@@ -159,17 +161,26 @@ def test_an_early_answer_to_an_upload_that_goes_on(gateway, upstream, good):
     assert gateway.ask("/api/y", token=good).status == 200
 
 
+def stopped(pid):
+    """Whether all threads of a process stand still."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
 @pytest.mark.parametrize("listener", ["plain", "tls"])
 def test_the_last_answer_comes_although_the_client_said_more(start, upstream, good, listener):
     """Bytes that nobody reads make a close a reset, which would take with it what was not sent yet (RFC 9112 §9.6)."""
     gateway = start()
 
     def script(connection, _):
-        gateway.process.send_signal(signal.SIGSTOP)
-        connection.send(answer(b"last"))
-        wire.send(b"\r\n")
-        time.sleep(0.05)
-        gateway.process.send_signal(signal.SIGCONT)
+        os.kill(gateway.process.pid, signal.SIGSTOP)
+        try:
+            eventually(lambda: stopped(gateway.process.pid))
+            connection.send(answer(b"last"))
+            wire.send(b"\r\n")
+            time.sleep(0.05)
+        finally:
+            os.kill(gateway.process.pid, signal.SIGCONT)
 
     upstream.script = script
     for _ in range(5):

@@ -1,6 +1,7 @@
 """What clients see when an upstream is ill."""
 
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -248,13 +249,18 @@ def test_a_server_that_ends_in_the_middle_of_uploads_does_no_harm(gateway, upstr
 
 def test_an_interim_answer_for_a_client_that_has_just_gone(start, upstream, good):
     """It is sent at once, and what it was read from goes with the client."""
-    gateway = start()
+    gateway, early = start(), ending(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n")
     for _ in range(20):
-        wire = gateway.connect("plain")
-        upstream.script = ending(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n")
-        upstream.on_head = lambda connection, request: wire.reset() or upstream.script(connection, request)
+        wire, done = gateway.connect("plain"), threading.Event()
+
+        def on_head(connection, asked, wire=wire, done=done):
+            wire.reset()
+            early(connection, asked)
+            done.set()
+            return False
+
+        upstream.on_head = on_head
         wire.send(request("GET", "/api/x", token=good))
-        upstream.last()
-        upstream.reset_script()
-        assert gateway.alive
+        assert done.wait(5 * PATIENCE) and gateway.alive
+    upstream.reset_script()
     assert gateway.ask("/api/x", token=good).status == 200
