@@ -254,10 +254,11 @@ def test_an_interim_answer_for_a_client_that_has_just_gone(start, upstream, good
         wire, done = gateway.connect("plain"), threading.Event()
 
         def on_head(connection, asked, wire=wire, done=done):
-            wire.reset()
-            early(connection, asked)
-            done.set()
-            return False
+            try:
+                wire.reset()
+                return early(connection, asked)
+            finally:
+                done.set()
 
         upstream.on_head = on_head
         wire.send(request("GET", "/api/x", token=good))
