@@ -9,6 +9,7 @@ from support import eventually
 from support.gateway import refusal
 from support.identity import Door, claims_of, identity_configuration
 from support.tokens import claims, encode, hs
+from support.wire import request
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,27 @@ def test_a_backend_that_ends_with_its_answer(door, upstream, jwt):
     for index in range(5):
         answer = door.post("/api/legacy/logout/", {}, token=jwt(jti=f"ended-{index}"))
         assert (answer.status, answer.body) == (200, b"ended")
+
+
+def test_a_backend_that_answers_before_it_has_the_body(door, upstream, jwt):
+    """What the client sends while the answer waits for the store goes on, since the backend may want it."""
+    held = 300_000
+
+    def on_head(connection, asked):
+        connection.send(b"HTTP/1.1 200 X\r\nContent-Length: 5\r\n\r\n")
+        connection.read_body(asked)
+        connection.send(b"whole" if asked.complete and len(asked.body) == held else b"short")
+        return True
+
+    upstream.on_head = on_head
+    for index in range(5):
+        token = jwt(jti=f"early-{index}")
+        with door.gateway.connect() as wire:
+            wire.send(request("POST", "/api/legacy/logout/", f"Content-Length: {held}", token=token))
+            for _ in range(3):
+                wire.send(b"x" * (held // 3))
+            answer = wire.answer()
+            assert (answer.status, answer.body) == (200, b"whole")
 
 
 def test_a_change_of_another_process_acts_within_the_lag(door, lab):

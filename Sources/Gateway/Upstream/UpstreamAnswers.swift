@@ -10,7 +10,8 @@ extension UpstreamConnection {
         repeat {
             let buffer = input ?? worker.shard.buffers.take()
             input = buffer
-            switch socket.read(into: buffer, limit: download.isLong ? Self.longReadSize : Self.readSize) {
+            let outcome = socket.read(into: buffer, limit: download.isLong ? Self.longReadSize : Self.readSize)
+            switch outcome {
             case .bytes(let count):
                 hasAnswered = true
                 let wasLong = download.isLong
@@ -21,8 +22,11 @@ extension UpstreamConnection {
                 if buffer.isEmpty { giveInput() }
                 if phase == .streaming { awaitMore() }
                 return exchange.flushAnswer()
-            case .ended: return ended(inOrder: true)
-            case .failed: return ended(inOrder: false)
+            case .ended, .failed:
+                // What came before the end is not held back by it.
+                if hasMore { exchange.flushAnswer() }
+                guard self.exchange === exchange else { return }
+                return ended(inOrder: outcome == .ended)
             }
         } while (hasMore || socket.hasPending) && interest.contains(.readable)
         if phase == .streaming { awaitMore() }
@@ -112,15 +116,25 @@ extension UpstreamConnection {
     func releaseAnswer() {
         guard phase == .held, let exchange, let buffer = input else { return }
         phase = .awaiting
-        if isWatched {
-            worker.shard.setInterest(interest.union(.readable), of: self)
-        } else {
-            worker.shard.add(self, descriptor: socket.descriptor, interest: .readable, precedence: .answers)
-        }
-        guard takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
+        guard watchAnswer(), takeHead(buffer, for: exchange), take(buffer, for: exchange) else { return }
+        // What the client sent meanwhile.
+        flush()
+        guard self.exchange === exchange, phase == .streaming else { return }
         worker.shard.set(timer, after: pool.idleTimeout)
         exchange.flushAnswer()
         readPending()
+    }
+
+    /// Reads on, after it was left alone; false when the system refuses, and the exchange has ended by it.
+    private func watchAnswer() -> Bool {
+        if isWatched {
+            worker.shard.setInterest(interest.union(.readable), of: self)
+            return true
+        }
+        let isBack = worker.shard.add(
+            self, descriptor: socket.descriptor, interest: .readable, precedence: .answers)
+        if !isBack { fail(.broken) }
+        return isBack
     }
 
     private func takeBody(_ buffer: ByteBuffer, for exchange: Exchange) -> Bool {
@@ -177,8 +191,7 @@ extension UpstreamConnection {
     private func pauseReading() { worker.shard.setInterest(interest.subtracting(.readable), of: self) }
 
     func resumeReading() {
-        guard phase == .streaming, !interest.contains(.readable) else { return }
-        worker.shard.setInterest(interest.union(.readable), of: self)
+        guard phase == .streaming, !interest.contains(.readable), watchAnswer() else { return }
         readPending()
     }
 

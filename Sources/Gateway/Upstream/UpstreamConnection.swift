@@ -161,15 +161,18 @@ final class UpstreamConnection: Channel, UpstreamLink {
         case .handshake: return advanceHandshake()
         case .idle: return readIdle()
         case .held:
-            // It ended, which the kernel would go on saying; the answer is read when the exchange is ready for it.
-            if !readiness.isDisjoint(with: [.failed, .hungUp]) { worker.shard.remove(self) }
-            return
+            if hasEnded(readiness) { return worker.shard.remove(self) }
+            return worker.shard.setInterest(interest.subtracting(.writable), of: self)
         case .awaiting, .streaming: break
         }
         if readiness.contains(.writable) { flush() }
         guard phase == .awaiting || phase == .streaming else { return }
+        if hasEnded(readiness), !interest.contains(.readable) { return worker.shard.remove(self) }
         if !readiness.isDisjoint(with: [.readable, .failed, .hungUp]) { receive() }
     }
+
+    /// The kernel would go on saying so. Where the answer is not wanted yet, it is left alone until it is.
+    private func hasEnded(_ readiness: Readiness) -> Bool { !readiness.isDisjoint(with: [.failed, .hungUp]) }
 
     /// A kept connection that speaks has ended, unless it is only the TLS layer (session tickets).
     private func readIdle() {
