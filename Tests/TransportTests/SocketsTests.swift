@@ -17,6 +17,17 @@ struct SocketsTests {
         return unsafe poll(&entry, 1, 5000) == 1
     }
 
+    /// The two ends of a connection over loopback.
+    private func connected() throws -> (client: StreamSocket, server: StreamSocket) {
+        let listener = try Sockets.listen(at: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
+        defer { Sockets.close(listener) }
+        let (descriptor, _) = try Sockets.connect(to: try #require(Sockets.localAddress(of: listener)))
+        let client = StreamSocket(descriptor: descriptor)
+        #expect(wait(listener))
+        let (accepted, _) = try #require(try Sockets.accept(listener))
+        return (client, StreamSocket(descriptor: accepted))
+    }
+
     @Test("a connection is made, accepted with the peer's address, and carries bytes", arguments: loopbacks)
     func connects(host: String) throws {
         let listener = try Sockets.listen(at: try #require(SocketAddress(host: host, port: 0)))
@@ -50,16 +61,12 @@ struct SocketsTests {
 
     @Test("what is held leaves with the next write, when it is released, or with the end of the connection")
     func holds() throws {
-        let listener = try Sockets.listen(at: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
-        defer { Sockets.close(listener) }
-        let (descriptor, _) = try Sockets.connect(to: try #require(Sockets.localAddress(of: listener)))
-        let client = StreamSocket(descriptor: descriptor)
-        #expect(wait(listener))
-        let (accepted, _) = try #require(try Sockets.accept(listener))
-        let server = StreamSocket(descriptor: accepted)
+        let (client, server) = try connected()
         let buffer = ByteBuffer(capacity: 64)
         /// As OpenSSL writes a ticket: past `write`.
-        func handshakeSays(_ text: StaticString) { unsafe send(accepted, text.utf8Start, text.utf8CodeUnitCount, 0) }
+        func handshakeSays(_ text: StaticString) {
+            unsafe send(server.descriptor, text.utf8Start, text.utf8CodeUnitCount, 0)
+        }
         func received() -> String {
             buffer.removeAll()
             usleep(20_000)
@@ -90,15 +97,9 @@ struct SocketsTests {
 
     @Test("a reset is seen as a failure, never as an end")
     func resets() throws {
-        let listener = try Sockets.listen(at: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
-        defer { Sockets.close(listener) }
-        let (descriptor, _) = try Sockets.connect(to: try #require(Sockets.localAddress(of: listener)))
-        let client = StreamSocket(descriptor: descriptor)
-        #expect(wait(listener))
-        let (accepted, _) = try #require(try Sockets.accept(listener))
-        let server = StreamSocket(descriptor: accepted)
+        let (client, server) = try connected()
         server.reset()
-        #expect(wait(descriptor))
+        #expect(wait(client.descriptor))
         #expect(client.read(into: ByteBuffer(capacity: 64), limit: 16) == .failed)
         #expect(client.write([1].span) == .failed, "and no signal")
     }
