@@ -30,4 +30,19 @@ import Testing
             #expect(Base64URL.decode(Base64URL.encode(bytes)) == bytes)
         }
     }
+
+    /// RFC 4648 §5: 64 characters and no others, wherever in a group of eight or in the rest behind it they stand.
+    @Test(arguments: [8, 11, 16, 18, 23]) func `each character counts at each place`(length: Int) {
+        let alphabet = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        var bytes: [UInt8] = []
+        for place in 0..<length - 1 {
+            for character in UInt8.min...UInt8.max {
+                var text = [UInt8](repeating: UInt8(ascii: "A"), count: length)
+                text[place] = character
+                let isGood = Base64URL.decode(text.span, into: &bytes)
+                #expect(isGood == alphabet.contains(character), "\(character) at \(place)")
+                if isGood { #expect(Base64URL.encode(bytes) == String(decoding: text, as: UTF8.self)) }
+            }
+        }
+    }
 }

@@ -3,55 +3,72 @@
 /// Padding, `+`, `/`, white space and non-zero trailing bits are refused, so that a token has exactly one spelling:
 /// caches and revocation lists keyed by a token's bytes cannot be dodged by another one.
 public enum Base64URL {
-    private static let invalid: UInt8 = 0xFF
-
-    /// The value of each character, `invalid` for those outside the alphabet (RFC 4648 §5).
-    private static let sextets: [UInt8] = {
-        var table = [UInt8](repeating: invalid, count: 256)
-        for (value, character) in alphabet.enumerated() { table[Int(character)] = UInt8(value) }
-        return table
-    }()
-
     private static let alphabet = [UInt8]("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     /// Replaces `output` with the decoded bytes and keeps its capacity.
     ///
     /// - Returns: false when `text` is not canonical base64url; `output` is then unspecified.
     public static func decode(_ text: Span<UInt8>, into output: inout [UInt8]) -> Bool {
-        let tail = text.count & 3
-        if tail == 1 { return false }
-        let whole = text.count &- tail
+        if text.count & 3 == 1 { return false }
         output.removeAll(keepingCapacity: true)
-        output.append(contentsOf: repeatElement(0, count: whole / 4 * 3 + (tail == 0 ? 0 : tail - 1)))
-        let table = sextets.span
-        var bytes = output.mutableSpan
-        var from = 0
-        var to = 0
-        var seen: UInt8 = 0
-        while from < whole {
-            let a = table[Int(text[from])]
-            let b = table[Int(text[from &+ 1])]
-            let c = table[Int(text[from &+ 2])]
-            let d = table[Int(text[from &+ 3])]
-            seen |= a | b | c | d
-            bytes[to] = a << 2 | (b & 0x3F) >> 4
-            bytes[to &+ 1] = b << 4 | (c & 0x3F) >> 2
-            bytes[to &+ 2] = c << 6 | (d & 0x3F)
-            from &+= 4
-            to &+= 3
+        var isCanonical = true
+        output.append(addingCapacity: text.count / 4 * 3 + 2) { bytes in isCanonical = decode(text, onto: &bytes) }
+        return isCanonical
+    }
+
+    private static func decode(_ text: Span<UInt8>, onto output: inout OutputSpan<UInt8>) -> Bool {
+        var place = 0
+        while place &+ 8 <= text.count {
+            guard let sextets = sextets(ByteWords.load(text, place)) else { return false }
+            let bits = packed(sextets)
+            for shift in stride(from: UInt64(40), through: 0, by: -8) {
+                output.append(UInt8(truncatingIfNeeded: bits &>> shift))
+            }
+            place &+= 8
         }
-        // A valid sextet is below 64; the marker for a character outside the alphabet is not.
-        if seen & 0xC0 != 0 { return false }
-        if tail == 0 { return true }
-        let a = table[Int(text[from])]
-        let b = table[Int(text[from &+ 1])]
-        if a == invalid || b == invalid { return false }
-        bytes[to] = a << 2 | b >> 4
-        if tail == 2 { return b & 0x0F == 0 }
-        let c = table[Int(text[from &+ 2])]
-        if c == invalid { return false }
-        bytes[to &+ 1] = b << 4 | c >> 2
-        return c & 0x03 == 0
+        let rest = text.count &- place
+        if rest == 0 { return true }
+        // The bytes behind the rest become `A`, whose value is 0.
+        let padding = ByteWords.ones &* 0x41 &<< UInt64(truncatingIfNeeded: rest &* 8)
+        guard let sextets = sextets(ByteWords.tail(text, place, rest) | padding) else { return false }
+        let bits = packed(sextets)
+        let size = UInt64(truncatingIfNeeded: rest &* 3 / 4)
+        for index in 0..<size { output.append(UInt8(truncatingIfNeeded: bits &>> (40 &- index &* 8))) }
+        // Bits beyond the last byte would be a second spelling of it.
+        return bits & (1 &<< (48 &- size &* 8) &- 1) == 0
+    }
+
+    /// The values of eight characters, the first one lowest; nil when one of them is outside the alphabet (RFC 4648 §5).
+    ///
+    /// Each flag is the top bit of a byte. The ranges do not overlap and all bytes are below 0x80, so no sum or difference
+    /// leaves its byte.
+    @inline(__always)
+    private static func sextets(_ word: UInt64) -> UInt64? {
+        let high = ByteWords.ones &<< 7
+        func flags(from first: UInt64, through last: UInt64) -> UInt64 {
+            let reached = word &+ (0x80 &- first) &* ByteWords.ones
+            let passed = word &+ (0x7F &- last) &* ByteWords.ones
+            return (reached & ~passed & high) &>> 7
+        }
+        guard word & high == 0 else { return nil }
+        let upper = flags(from: 0x41, through: 0x5A)
+        let lower = flags(from: 0x61, through: 0x7A)
+        let digits = flags(from: 0x30, through: 0x39)
+        let hyphens = flags(from: 0x2D, through: 0x2D)
+        let underscores = flags(from: 0x5F, through: 0x5F)
+        guard upper | lower | digits | hyphens | underscores == ByteWords.ones else { return nil }
+        let down = upper &* 0x41 &+ lower &* (0x61 &- 26) &+ underscores &* (0x5F &- 63)
+        let up = digits &* (52 &- 0x30) &+ hyphens &* (62 &- 0x2D)
+        return word &- down &+ up
+    }
+
+    /// Eight sextets as 48 bits, the first one highest: neighbours come together, by twos, by fours, by eights.
+    @inline(__always)
+    private static func packed(_ sextets: UInt64) -> UInt64 {
+        let ones = sextets.byteSwapped
+        let twos = (ones & 0x3F00_3F00_3F00_3F00) &>> 2 | ones & 0x003F_003F_003F_003F
+        let fours = (twos & 0x0FFF_0000_0FFF_0000) &>> 4 | twos & 0x0000_0FFF_0000_0FFF
+        return (fours &>> 32) &<< 24 | fours & 0x00FF_FFFF
     }
 
     /// The decoded bytes of a text, or nil when it is not canonical.

@@ -13,18 +13,12 @@ struct TokenParts {
     /// Nil unless there are exactly two dots; a JWE has four.
     init?(_ token: Span<UInt8>) {
         guard token.count <= Self.maximumSize else { return nil }
-        var first = -1
-        var second = -1
-        for index in 0..<token.count where token[index] == UInt8(ascii: ".") {
-            if first < 0 {
-                first = index
-            } else if second < 0 {
-                second = index
-            } else {
-                return nil
-            }
-        }
-        guard first > 0, second > first else { return nil }
+        let first = ByteWords.first(UInt8(ascii: "."), in: token, from: 0)
+        guard first > 0, first < token.count else { return nil }
+        let second = ByteWords.first(UInt8(ascii: "."), in: token, from: first &+ 1)
+        guard second < token.count else { return nil }
+        let third = ByteWords.first(UInt8(ascii: "."), in: token, from: second &+ 1)
+        guard third == token.count else { return nil }
         header = 0..<first
         payload = (first + 1)..<second
         signature = (second + 1)..<token.count

@@ -1,3 +1,5 @@
+import JOSE
+
 /// A hash under a key that is drawn once for each table, so that nobody outside can choose credentials that collide.
 /// Sixteen bytes a step. Not for storage: it differs from process to process.
 struct KeyedHash: Sendable {

@@ -1,3 +1,5 @@
+import JOSE
+
 /// Tokens that were verified, with their principals, so that a signature is checked once. Confined to its authenticator;
 /// a reload makes a new one, so no entry outlives the keys that it was checked with.
 ///

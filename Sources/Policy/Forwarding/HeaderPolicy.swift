@@ -1,5 +1,6 @@
 public import Configuration
 public import HTTP
+import JOSE
 
 /// Which fields of a message go on to the other side. Pure, decided for each field from what the parser has recognised;
 /// allocates nothing.

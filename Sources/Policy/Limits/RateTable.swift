@@ -1,5 +1,6 @@
 public import Configuration
 import HTTP
+import JOSE
 internal import Synchronization
 
 /// How far each caller is into its rate limits: GCRA (the virtual scheduling algorithm of ITU-T I.371), exact over all shards.

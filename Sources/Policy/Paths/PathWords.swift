@@ -1,3 +1,5 @@
+import JOSE
+
 /// A quick look at eight bytes of a path at a time, for the paths that nearly all requests have.
 enum PathWords {
     private static let ones: UInt64 = 0x0101_0101_0101_0101

@@ -1,4 +1,5 @@
 import HTTP
+import JOSE
 
 /// Every pattern as a path of nodes, laid out in a few arrays. Immutable once `RouteTrieBuilder` has made it.
 ///

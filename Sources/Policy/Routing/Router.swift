@@ -1,5 +1,6 @@
 public import Configuration
 public import HTTP
+import JOSE
 
 /// Finds the route of a request. Immutable; all shards share it.
 ///
