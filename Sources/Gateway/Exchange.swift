@@ -46,7 +46,8 @@ final class Exchange {
     var agentRange: ByteRange? { match.agent }
 
     // The decision.
-    private(set) var routeIndex = -1
+    /// The route that the request met, its index that of `serving`'s routes.
+    private(set) var route: Route?
     var principal: Principal?
     var refusal: Refusal?
     /// The gateway serves the request itself.
@@ -137,10 +138,7 @@ final class Exchange {
     func reset() {
         serial &+= 1
         worker.streams.forget(self)
-        if let headBuffer {
-            self.headBuffer = nil
-            worker.shard.buffers.give(headBuffer)
-        }
+        worker.buffers.give(from: &headBuffer)
         upstream = nil
         downstream = nil
         principal = nil
@@ -153,7 +151,7 @@ final class Exchange {
         parser.reset()
         isHeadUnderWay = false
         requestID.removeAll(keepingCapacity: true)
-        routeIndex = -1
+        route = nil
         progress = .none
         status = 0
         interimCount = 0
@@ -190,8 +188,6 @@ final class Exchange {
         answerLines = []
     }
 
-    var route: Route? { routeIndex >= 0 ? serving.configuration.routes[routeIndex] : nil }
-
     /// Keeps what came of a head that cannot be read, for the log.
     func keepPrefix(of buffer: ByteBuffer) {
         headBuffer = buffer
@@ -205,9 +201,10 @@ final class Exchange {
     func headComplete() {
         started = worker.shard.now
         chooseRequestID()
-        guard let bytes = headBuffer else { return }
-        if answersLocally(bytes) { return }
-        switch decide(bytes) {
+        guard let buffer = headBuffer, let client = downstream?.client else { return }
+        let bytes = buffer.readable
+        if answersLocally(bytes, client) { return }
+        switch decide(bytes, client) {
         case .forward: forward()
         case .refuse(let refusal): refuse(refusal)
         case .serve: serveEndpoint()
@@ -240,13 +237,11 @@ final class Exchange {
     }
 
     /// Runs the policy: path, route, credential, permission, bounds.
-    private func decide(_ buffer: ByteBuffer) -> Decision {
-        let bytes = buffer.readable
-        guard let downstream else { return .refuse(.draining) }
-        guard let host = head.host else { return .refuse(.badRequest(field: "host", reason: "missing")) }
-        if downstream.client.isMisdirected(host: bytes.extracting(host.range), serving: serving) {
-            return .refuse(.misdirectedRequest)
-        }
+    private func decide(_ bytes: Span<UInt8>, _ client: ClientPeer) -> Decision {
+        guard let hostRange = head.host else { return .refuse(.badRequest(field: "host", reason: "missing")) }
+        let host = bytes.extracting(hostRange.range)
+        let serving = serving
+        if client.isMisdirected(host: host, serving: serving) { return .refuse(.misdirectedRequest) }
         if let error = PathNormalizer.normalize(bytes.extracting(head.path.range), into: &path) {
             return .refuse(error.refusal)
         }
@@ -258,24 +253,23 @@ final class Exchange {
             }
             return endpoint.isPublic ? .serve : authenticate(bytes)
         }
-        if let answer = preflight(bytes, host: bytes.extracting(host.range), path: path.span) {
-            return .answer(answer)
-        }
+        if serving.hasCrossOrigin, let answer = preflight(bytes, host: host, path: path.span) { return .answer(answer) }
         let outcome = serving.router.match(
-            host: bytes.extracting(host.range), method: head.method,
-            methodName: bytes.extracting(head.methodRange.range), path: path.span, into: &match)
+            host: host, method: head.method, methodName: bytes.extracting(head.methodRange.range), path: path.span,
+            into: &match)
         switch outcome {
         case .notFound: return .refuse(.notFound)
         case .methodNotAllowed(let allowed):
             if let cors = serving.policies[match.coveringIndex]?.cors { beginCrossOrigin(cors, bytes) }
             return .refuse(.methodNotAllowed(allowed: allowed))
-        case .found: routeIndex = match.routeIndex
+        case .found: break
         }
-        if let policy = serving.policies[routeIndex] {
+        let route = serving.configuration.routes[match.routeIndex]
+        self.route = route
+        if let policy = serving.policies[route.index] {
             if let cors = policy.cors { beginCrossOrigin(cors, bytes) }
             if let refusal = limitByAddress(policy) { return .refuse(refusal) }
         }
-        let route = serving.configuration.routes[routeIndex]
         guard findTicket(route, bytes) else {
             return .refuse(.badRequest(field: "token", reason: "sent more than once"))
         }
@@ -285,7 +279,7 @@ final class Exchange {
     /// The route is known otherwise than by the request's own method.
     func meet(_ match: RouteMatch) {
         self.match = match
-        routeIndex = match.routeIndex
+        route = serving.configuration.routes[match.routeIndex]
     }
 
     private func authenticate(_ bytes: Span<UInt8>) -> Decision {
@@ -323,7 +317,7 @@ final class Exchange {
             guard principal?.kind == .jwt else { return .refuse(.credentialNotAccepted(accepted: ["jwt"])) }
             return .serve
         }
-        let route = serving.configuration.routes[routeIndex]
+        guard let route else { return .refuse(.notFound) }
         let path = path
         if let principal {
             if let refusal = Authorizer.authorize(principal, route: route, path: path.span, match: match) {

@@ -68,7 +68,7 @@ extension Exchange {
     // MARK: Upstream
 
     func forward() {
-        guard let route, let downstream else { return }
+        guard let route else { return }
         forwarded = worker.shard.now
         guard let connection = worker.pool(for: route, in: serving)?.lease(for: self) else {
             return refuse(.upstreamUnavailable(upstream: upstreamName))
@@ -77,23 +77,23 @@ extension Exchange {
         worker.streams.watch(self)
         connection.begin(self)
         writeHead(to: connection)
-        invitesBody(downstream)
+        if head.expectsContinue { inviteBody() }
     }
 
     /// The head is accepted: a client that waits for that hears it (RFC 9110 §10.1.1).
-    func invitesBody(_ downstream: any Downstream) {
-        guard head.expectsContinue, !downstream.isUploadComplete else { return }
+    func inviteBody() {
+        guard let downstream, !downstream.isUploadComplete else { return }
         downstream.takeHead().append("HTTP/1.1 100 Continue\r\n\r\n")
         downstream.sendHead(.interim)
     }
 
     func writeHead(to link: any UpstreamLink) {
-        guard let headBuffer, let downstream else { return }
+        guard let headBuffer, let client = downstream?.client else { return }
         if stage == .ownerCheck {
-            return OwnerCheckHead.append(
-                self, bytes: headBuffer.readable, from: downstream.client, to: link.takeHead())
+            return OwnerCheckHead.append(self, bytes: headBuffer.readable, from: client, to: link.takeHead())
         }
-        UpstreamHead.append(self, bytes: headBuffer.readable, from: downstream.client, to: link.takeHead())
+        guard let route else { return }
+        UpstreamHead.append(self, route, bytes: headBuffer.readable, from: client, to: link.takeHead())
     }
 
     /// The value that a hashing upstream is chosen by.

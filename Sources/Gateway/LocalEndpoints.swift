@@ -5,18 +5,16 @@ import Transport
 /// What every listener answers itself before routes are looked at: `/healthz`, and all of a `redirect` listener.
 extension Exchange {
     /// Answers when the request is for the gateway itself.
-    func answersLocally(_ buffer: ByteBuffer) -> Bool {
-        let bytes = buffer.readable
+    func answersLocally(_ bytes: Span<UInt8>, _ client: ClientPeer) -> Bool {
         if isHealthCheck(bytes) {
             answerLocally(.json(200, "{\"status\":\"ok\"}"))
             return true
         }
-        guard let downstream else { return true }
-        if downstream.client.isAdmin {
+        if client.isAdmin {
             AdminEndpoints.answer(self, bytes)
             return true
         }
-        guard downstream.client.listener.kind == .redirect else { return false }
+        guard client.listener.kind == .redirect else { return false }
         redirect(bytes)
         return true
     }

@@ -14,6 +14,8 @@ import Transport
 /// `shard.post`.
 final class Worker: @unchecked Sendable {
     let shard: Shard
+    /// The shard's: a name of its own saves a retain at each use.
+    let buffers: BufferPool
     let logger: Logger
     private(set) var serving: Serving
     private(set) var authenticator: Authenticator
@@ -59,6 +61,7 @@ final class Worker: @unchecked Sendable {
         self.identity = identity
         self.rates = rates
         self.shard = shard
+        buffers = shard.buffers
         self.serving = serving
         self.accessLog = accessLog
         self.admission = admission

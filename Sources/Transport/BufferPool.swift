@@ -12,16 +12,22 @@ public final class BufferPool {
     private var free: [ByteBuffer] = []
 
     /// An empty buffer.
-    @inline(__always)
+    @inline(never)
     public func take() -> ByteBuffer {
         free.popLast() ?? ByteBuffer(capacity: Self.bufferCapacity)
     }
 
     /// Gives a buffer back; its bytes are gone.
-    @inline(__always)
+    @inline(never)
     public func give(_ buffer: consuming ByteBuffer) {
         guard free.count < Self.keptAtMost, buffer.capacity <= Self.largestKept else { return }
         buffer.removeAll()
         free.append(buffer)
+    }
+
+    /// Gives back the buffer that stands there, if there is one, and leaves none.
+    @inline(__always)
+    public func give(from place: inout ByteBuffer?) {
+        if let buffer = place.take() { give(buffer) }
     }
 }

@@ -15,7 +15,9 @@ final class ClientPeer {
     /// It is in `trusted_proxies`.
     private(set) var isTrusted = false
     /// It speaks TLS.
-    var isSecure = false
+    var isSecure = false { didSet { describeWay() } }
+    /// The way of its requests as upstreams are told, where no trusted proxy has told another: complete field lines.
+    private(set) var way: [UInt8] = []
     /// The server name of the handshake, where it chose among certificates.
     var serverName: String?
 
@@ -29,6 +31,13 @@ final class ClientPeer {
     func set(_ address: SocketAddress, _ configuration: Configuration) {
         self.address = Array(address.hostText.utf8)
         isTrusted = configuration.trustedProxies.contains { $0.contains(address) }
+        describeWay()
+    }
+
+    private func describeWay() {
+        way = Array("X-Forwarded-For: ".utf8)
+        way += address
+        way += Array((isSecure ? "\r\nX-Forwarded-Proto: https\r\n" : "\r\nX-Forwarded-Proto: http\r\n").utf8)
     }
 
     /// Whether the `Host` of a request names another certificate than the one that the server name chose (421).

@@ -15,7 +15,7 @@ extension DownstreamConnection {
     @inline(__always)
     func takeOutput() -> ByteBuffer {
         if let output { return output }
-        let fresh = worker.shard.buffers.take()
+        let fresh = worker.buffers.take()
         output = fresh
         return fresh
     }
@@ -45,8 +45,7 @@ extension DownstreamConnection {
             case .ended, .failed: return clientLeft()
             }
         }
-        self.output = nil
-        worker.shard.buffers.give(output)
+        worker.buffers.give(from: &self.output)
         if interest.contains(.writable) { wroteAll() }
         // `wroteAll` may have begun the next answer.
         if closesAfterOutput, self.output == nil { finishClosing() }
@@ -109,8 +108,6 @@ extension DownstreamConnection {
     }
 
     func releaseExchange() {
-        guard let done = exchange else { return }
-        exchange = nil
-        worker.giveBack(done)
+        if let done = exchange.take() { worker.giveBack(done) }
     }
 }

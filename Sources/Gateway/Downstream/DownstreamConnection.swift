@@ -125,17 +125,13 @@ final class DownstreamConnection: ClientChannel, Downstream {
     @inline(__always)
     func takeInput() -> ByteBuffer {
         if let input { return input }
-        let fresh = worker.shard.buffers.take()
+        let fresh = worker.buffers.take()
         input = fresh
         return fresh
     }
 
     @inline(__always)
-    func giveInput() {
-        guard let held = input else { return }
-        input = nil
-        worker.shard.buffers.give(held)
-    }
+    func giveInput() { worker.buffers.give(from: &input) }
 
     private func advanceHandshake() {
         guard let tls = socket.tls else { return close() }
@@ -215,10 +211,7 @@ final class DownstreamConnection: ClientChannel, Downstream {
         worker.shard.remove(self)
         if reset { socket.reset() } else { socket.close() }
         giveInput()
-        if let output {
-            self.output = nil
-            worker.shard.buffers.give(output)
-        }
+        worker.buffers.give(from: &output)
         releaseExchange()
         worker.connectionClosed(client.label)
     }

@@ -65,11 +65,11 @@ extension DownstreamConnection {
         let rest = input.readableCount - length
         var held = input
         if rest > length {
-            held = worker.shard.buffers.take()
+            held = worker.buffers.take()
             held.append(input.readable, 0..<length)
             input.consume(length)
         } else if rest > 0 {
-            let fresh = worker.shard.buffers.take()
+            let fresh = worker.buffers.take()
             fresh.append(input.readable, length..<length + rest)
             self.input = fresh
         } else {

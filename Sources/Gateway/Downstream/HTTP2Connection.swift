@@ -77,19 +77,19 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     }
 
     private func receive() {
-        let buffer = worker.shard.buffers.take()
+        let buffer = worker.buffers.take()
         repeat {
             switch socket.read(into: buffer, limit: Self.readSize) {
             case .bytes(let count): if isLingering || isEnding { drop(buffer, count) } else { take(buffer) }
             case .needsReadable, .needsWritable:
-                worker.shard.buffers.give(buffer)
+                worker.buffers.give(buffer)
                 return afterReceiving()
             case .ended, .failed:
-                worker.shard.buffers.give(buffer)
+                worker.buffers.give(buffer)
                 return close()
             }
         } while !isClosed && socket.hasPending
-        worker.shard.buffers.give(buffer)
+        worker.buffers.give(buffer)
         afterReceiving()
     }
 
@@ -150,7 +150,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
     func flush() {
         guard !isClosed, !isLingering, !session.isBusy else { return }
         while true {
-            let output = self.output ?? worker.shard.buffers.take()
+            let output = self.output ?? worker.buffers.take()
             self.output = output
             guard session.send(into: output, limit: Self.outputLimit, now: worker.shard.now.nanoseconds) else {
                 return close()
@@ -196,11 +196,7 @@ final class HTTP2Connection: ClientChannel, HTTP2SessionOwner {
         return true
     }
 
-    private func giveOutput() {
-        guard let held = output else { return }
-        output = nil
-        worker.shard.buffers.give(held)
-    }
+    private func giveOutput() { worker.buffers.give(from: &output) }
 
     // MARK: What the session tells
 

@@ -54,7 +54,7 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
         exchange.downstream = self
         hasEnded = isEnd
         if !isEnd { connection.uploadingStreams += 1 }
-        let text = worker.shard.buffers.take()
+        let text = worker.buffers.take()
         block.appendRequest(
             webSocketKey: block.protocolName.isEmpty ? [] : WebSocketHandshake.freshKey(), to: text)
         if block.fault == .tooLarge {
@@ -93,7 +93,7 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
         windowBytes += count
         guard let exchange else { return drop(count) }
         if held != nil || exchange.isUploadBackedUp {
-            let buffer = held ?? worker.shard.buffers.take()
+            let buffer = held ?? worker.buffers.take()
             held = buffer
             buffer.append(bytes)
             return
@@ -131,7 +131,7 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
             guard !exchange.isUploadBackedUp else { return }
             self.held = nil
             let goesOn = exchange.requestBody(held.readable, 0..<held.readableCount)
-            worker.shard.buffers.give(held)
+            worker.buffers.give(held)
             guard goesOn, self.exchange === exchange else { return }
             if hasEnded { exchange.requestEnded(trailers: uploadTrailers) }
             exchange.flushUpload()
@@ -155,7 +155,7 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
 
     func takeHead() -> ByteBuffer {
         if let headText { return headText }
-        let fresh = worker.shard.buffers.take()
+        let fresh = worker.buffers.take()
         headText = fresh
         return fresh
     }
@@ -174,7 +174,7 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
 
     func takeOutput() -> ByteBuffer {
         if let output { return output }
-        let fresh = worker.shard.buffers.take()
+        let fresh = worker.buffers.take()
         output = fresh
         connection.waitingStreams += 1
         progressed = worker.shard.now
@@ -198,7 +198,7 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
         if headLength < text.readableCount { takeOutput().append(text.readable, headLength..<text.readableCount) }
         let isEnd = isAnswerComplete && output == nil && answerTrailers.isEmpty
         connection.session.submitResponse(id, text: text, isEnd: isEnd)
-        worker.shard.buffers.give(text)
+        worker.buffers.give(text)
     }
 
     func answerComplete(reusable: Bool, trailers: [UInt8]) {
@@ -247,10 +247,9 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
     }
 
     private func giveOutput() {
-        guard let held = output else { return }
-        output = nil
+        guard output != nil else { return }
         connection.waitingStreams -= 1
-        worker.shard.buffers.give(held)
+        worker.buffers.give(from: &output)
     }
 
     // MARK: Ends
@@ -283,15 +282,12 @@ final class HTTP2Stream: Downstream, HTTP2StreamOwner {
             connection.uploadingStreams -= 1
         }
         giveOutput()
-        for buffer in [headText, held] { if let buffer { worker.shard.buffers.give(buffer) } }
-        headText = nil
-        held = nil
+        worker.buffers.give(from: &headText)
+        worker.buffers.give(from: &held)
         connection.streamClosed()
     }
 
     private func releaseExchange() {
-        guard let done = exchange else { return }
-        exchange = nil
-        worker.giveBack(done)
+        if let done = exchange.take() { worker.giveBack(done) }
     }
 }

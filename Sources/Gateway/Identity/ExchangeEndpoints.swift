@@ -49,7 +49,7 @@ extension Exchange {
 
     /// From now on body bytes are kept here.
     private func collectBody() {
-        guard let downstream, let headBuffer else { return }
+        guard let headBuffer else { return }
         if case .length(let count) = head.framing, count > UInt64(Self.collectAtMost) {
             return refuse(.bodyTooLarge(limit: Self.collectAtMost))
         }
@@ -57,7 +57,7 @@ extension Exchange {
             return refuse(.unsupportedMediaType)
         }
         isCollecting = true
-        invitesBody(downstream)
+        if head.expectsContinue { inviteBody() }
     }
 
     /// Keeps a piece of the body; false when it is too large.

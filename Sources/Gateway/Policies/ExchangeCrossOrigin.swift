@@ -28,7 +28,7 @@ extension Exchange {
     /// The answer to a preflight on a route with `cors`: the question is about another method than `OPTIONS`, so the route is
     /// looked up by that. Nil where the request is none, or its route leaves it to the upstream.
     func preflight(_ bytes: Span<UInt8>, host: Span<UInt8>, path: Span<UInt8>) -> LocalAnswer? {
-        guard serving.hasCrossOrigin, head.method == .options, head.first(.origin) != nil,
+        guard head.method == .options, head.first(.origin) != nil,
             let asked = head.first(.accessControlRequestMethod)
         else { return nil }
         let name = bytes.extracting(asked.value.range)

@@ -20,9 +20,15 @@ extension Exchange {
         return take(quota, hash, policy, owner: AddressGroup.wider(address)) { "address:\(address)" }
     }
 
+    /// What holds on the route.
+    private var policy: RoutePolicy? {
+        guard let route else { return nil }
+        return serving.policies[route.index]
+    }
+
     /// Tells a caller who may not pass where his limit stands: what does not reach the upstream uses nothing.
     func tellLimits(to principal: Principal) {
-        guard let policy = serving.policies[routeIndex], let rate = policy.rate, rate.subject != .address,
+        guard let policy, let rate = policy.rate, rate.subject != .address,
             let subject = subject(rate.subject, principal)
         else { return }
         let key = SubjectHash.mix(subject, policy.rateHash)
@@ -33,7 +39,7 @@ extension Exchange {
 
     /// The rates that are counted by who asks.
     func limitRate(of principal: Principal) -> Refusal? {
-        if let rate = serving.policies[routeIndex]?.rate, rate.subject != .address,
+        if let rate = policy?.rate, rate.subject != .address,
             let subject = subject(rate.subject, principal), let refusal = take(rate, subject)
         {
             return refusal
@@ -44,7 +50,7 @@ extension Exchange {
 
     /// What a request uses up that passes: quotas.
     func limitUse(by principal: Principal) -> Refusal? {
-        if let policy = serving.policies[routeIndex], let quota = policy.quota, quota.subject != .address,
+        if let policy, let quota = policy.quota, quota.subject != .address,
             let subject = subject(quota.subject, principal),
             let refusal = take(
                 quota, subject, policy, owner: principal.userID, name: { self.subjectName(quota.subject, principal) })
@@ -99,7 +105,7 @@ extension Exchange {
     }
 
     private func take(_ rate: RateLimit, _ subject: UInt64) -> Refusal? {
-        take(rate, subject, serving.policies[routeIndex]?.rateHash ?? 0)
+        take(rate, subject, policy?.rateHash ?? 0)
     }
 
     private func take(_ rate: RateLimit, _ subject: UInt64, _ scope: UInt64) -> Refusal? {

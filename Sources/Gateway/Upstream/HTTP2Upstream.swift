@@ -146,8 +146,8 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
     }
 
     private func receive() {
-        let buffer = worker.shard.buffers.take()
-        defer { worker.shard.buffers.give(buffer) }
+        let buffer = worker.buffers.take()
+        defer { worker.buffers.give(buffer) }
         repeat {
             switch socket.read(into: buffer, limit: Self.readSize) {
             case .bytes:
@@ -188,7 +188,7 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
     func flush() {
         guard isOpen, !session.isBusy else { return }
         while true {
-            let output = self.output ?? worker.shard.buffers.take()
+            let output = self.output ?? worker.buffers.take()
             self.output = output
             guard session.send(into: output, limit: Self.outputLimit, now: worker.shard.now.nanoseconds) else {
                 return fail(.broken)
@@ -208,11 +208,7 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
         if phase == .ending, session.streamCount == 0 { close() }
     }
 
-    private func giveOutput() {
-        guard let held = output else { return }
-        output = nil
-        worker.shard.buffers.give(held)
-    }
+    private func giveOutput() { worker.buffers.give(from: &output) }
 
     // MARK: What the session tells
 

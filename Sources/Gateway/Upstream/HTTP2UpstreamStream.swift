@@ -45,7 +45,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
 
     func takeHead() -> ByteBuffer {
         if let headText { return headText }
-        let fresh = worker.shard.buffers.take()
+        let fresh = worker.buffers.take()
         headText = fresh
         return fresh
     }
@@ -53,7 +53,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
     var pendingCount: Int { output?.readableCount ?? 0 }
 
     func appendBody(_ bytes: Span<UInt8>, _ range: Range<Int>, isChunked: Bool) {
-        let buffer = output ?? worker.shard.buffers.take()
+        let buffer = output ?? worker.buffers.take()
         output = buffer
         buffer.append(bytes, range)
     }
@@ -89,7 +89,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
             id = opened
             mayHaveArrived = true
             headText = nil
-            worker.shard.buffers.give(text)
+            worker.buffers.give(text)
             connection.session.attach(self, to: opened)
         } else {
             connection.session.resume(id)
@@ -126,8 +126,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         output.consume(count)
         if isStreaming { worker.shard.set(timer, after: pool.idleTimeout) }
         guard output.isEmpty else { return }
-        self.output = nil
-        worker.shard.buffers.give(output)
+        worker.buffers.give(from: &self.output)
         guard !isEnded else { return }
         if !isStreaming { worker.shard.clear(timer) }
         exchange?.uploadDrained()
@@ -142,16 +141,16 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
     func answerBegan(isEnd: Bool) {
         guard let exchange else { return }
         hasAnswered = true
-        let text = worker.shard.buffers.take()
+        let text = worker.buffers.take()
         connection.session.block.appendResponse(to: text)
         guard parser.parse(text.readable, answering: exchange.askedMethod, into: &exchange.answer) == .complete else {
-            worker.shard.buffers.give(text)
+            worker.buffers.give(text)
             return malformed()
         }
         if exchange.answer.isInterim {
             let isGood = exchange.answer.status != 101 && exchange.interimAnswer(text.readable)
             exchange.answer.reset()
-            worker.shard.buffers.give(text)
+            worker.buffers.give(text)
             if !isGood { malformed() }
         } else if exchange.withholdsAnswer() {
             heldText = text
@@ -166,7 +165,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
     private func take(_ text: ByteBuffer, for exchange: Exchange) {
         isStreaming = true
         exchange.answerHead(text.readable)
-        worker.shard.buffers.give(text)
+        worker.buffers.give(text)
         worker.shard.set(timer, after: pool.idleTimeout)
         connection.touch(self)
     }
@@ -176,7 +175,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         owed += bytes.count
         guard let exchange else { return giveWindow() }
         if heldText != nil {
-            let buffer = heldBody ?? worker.shard.buffers.take()
+            let buffer = heldBody ?? worker.buffers.take()
             heldBody = buffer
             return buffer.append(bytes)
         }
@@ -222,7 +221,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
         if let body = heldBody {
             heldBody = nil
             exchange.answerBody(body.readable, 0..<body.readableCount)
-            worker.shard.buffers.give(body)
+            worker.buffers.give(body)
         }
         guard self.exchange === exchange else { return }
         if let end = heldEnd {
@@ -279,8 +278,10 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
     private func finish() {
         exchange = nil
         worker.shard.remove(timer)
-        for buffer in [headText, output, heldText, heldBody] { if let buffer { worker.shard.buffers.give(buffer) } }
-        (headText, output, heldText, heldBody) = (nil, nil, nil, nil)
+        worker.buffers.give(from: &headText)
+        worker.buffers.give(from: &output)
+        worker.buffers.give(from: &heldText)
+        worker.buffers.give(from: &heldBody)
         pool.streamEnded(server)
     }
 }

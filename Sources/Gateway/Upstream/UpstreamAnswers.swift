@@ -8,7 +8,7 @@ extension UpstreamConnection {
         guard let exchange else { return }
         var hasMore = false
         repeat {
-            let buffer = input ?? worker.shard.buffers.take()
+            let buffer = input ?? worker.buffers.take()
             input = buffer
             let outcome = socket.read(into: buffer, limit: download.isLong ? Self.longReadSize : Self.readSize)
             switch outcome {

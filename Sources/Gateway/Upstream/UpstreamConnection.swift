@@ -85,7 +85,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
     @inline(__always)
     func takeOutput() -> ByteBuffer {
         if let output { return output }
-        let fresh = worker.shard.buffers.take()
+        let fresh = worker.buffers.take()
         output = fresh
         return fresh
     }
@@ -99,7 +99,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
     /// Only collects: sending may end the exchange, and with it the buffer that `bytes` lie in.
     func appendBody(_ bytes: Span<UInt8>, _ range: Range<Int>, isChunked: Bool) {
         if isConnecting {
-            early.append(bytes, range, isChunked: isChunked, worker.shard.buffers)
+            early.append(bytes, range, isChunked: isChunked, worker.buffers)
         } else if isChunked {
             ChunkedEncoder.append(bytes, range, to: takeOutput())
         } else {
@@ -127,7 +127,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
     func takeUnsent() -> UnsentRequest {
         defer { (output, early) = (nil, EarlyBody()) }
         guard !hasConnected, let output else { return output.map { .text($0) } ?? .body(nil, trailers: nil) }
-        worker.shard.buffers.give(output)
+        worker.buffers.give(output)
         return .body(early.bytes, trailers: early.trailers)
     }
 
@@ -137,7 +137,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
         case .body(let body, let trailers):
             exchange.writeHead(to: self)
             early = EarlyBody(body, trailers: trailers, isChunked: exchange.head.framing == .chunked)
-            if !isConnecting { early.frame(into: takeOutput(), worker.shard.buffers) }
+            if !isConnecting { early.frame(into: takeOutput(), worker.buffers) }
         }
         return true
     }
@@ -177,9 +177,9 @@ final class UpstreamConnection: Channel, UpstreamLink {
     /// A kept connection that speaks has ended, unless it is only the TLS layer (session tickets).
     private func readIdle() {
         if socket.tls != nil {
-            let buffer = worker.shard.buffers.take()
+            let buffer = worker.buffers.take()
             let outcome = socket.read(into: buffer, limit: 1024)
-            worker.shard.buffers.give(buffer)
+            worker.buffers.give(buffer)
             if outcome == .needsReadable { return }
         }
         close(reset: false)
@@ -235,7 +235,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
 
     private func connected() {
         hasConnected = true
-        early.frame(into: takeOutput(), worker.shard.buffers)
+        early.frame(into: takeOutput(), worker.buffers)
         worker.shard.setInterest(.readable, of: self)
         guard exchange != nil else {
             phase = .idle
@@ -269,8 +269,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
                 return receive()
             }
         }
-        self.output = nil
-        worker.shard.buffers.give(output)
+        worker.buffers.give(from: &self.output)
         if interest.contains(.writable) {
             worker.shard.setInterest(interest.subtracting(.writable), of: self)
             if !isRequestSent && phase == .awaiting { worker.shard.clear(timer) }
@@ -313,11 +312,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
         (output, early) = (nil, EarlyBody())
     }
 
-    func giveInput() {
-        guard let held = input else { return }
-        input = nil
-        worker.shard.buffers.give(held)
-    }
+    func giveInput() { worker.buffers.give(from: &input) }
 
     func close(reset: Bool) {
         guard phase != .closed else { return }
@@ -327,10 +322,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
         worker.shard.remove(self)
         if reset { socket.reset() } else { socket.close() }
         giveInput()
-        if let output {
-            self.output = nil
-            worker.shard.buffers.give(output)
-        }
+        worker.buffers.give(from: &output)
         worker.admission.upstreamClosed()
         pool.closed(self, wasIdle: wasIdle)
     }

@@ -7,21 +7,21 @@ import Transport
 /// gateway may say (identity, way of the request, framing).
 enum UpstreamHead {
     static func append(
-        _ exchange: Exchange, bytes: Span<UInt8>, from client: ClientPeer, to output: ByteBuffer
+        _ exchange: Exchange, _ route: Route, bytes: Span<UInt8>, from client: ClientPeer, to output: ByteBuffer
     ) {
-        guard let route = exchange.route else { return }
+        let serving = exchange.serving
         let context = HeaderPolicy.RequestContext(
             route: route, principal: exchange.principal, trustsPeer: client.isTrusted, isGRPC: exchange.head.isGRPC)
         appendRequestLine(exchange, bytes, to: output)
-        let hasInjected = !exchange.serving.injectedNames.isEmpty
+        let hasInjected = !serving.injectedNames.isEmpty
         var run = LineRun()
         var sent = SentByProxy()
         for field in exchange.head.fields {
-            if hasInjected, exchange.serving.isInjected(bytes.extracting(field.name.range)) { continue }
+            if hasInjected, serving.isInjected(bytes.extracting(field.name.range)) { continue }
             switch HeaderPolicy.disposition(of: field, in: bytes, context) {
-            case .copy where field.id == .cookie && exchange.serving.cookies != nil:
+            case .copy where field.id == .cookie && serving.cookies != nil:
                 run.flush(bytes, to: output)
-                exchange.serving.cookies?.appendForwarded(field.value.range, bytes, to: output)
+                serving.cookies?.appendForwarded(field.value.range, bytes, to: output)
             case .copy:
                 run.add(field.line.range, bytes, to: output)
                 if field.id.isForwarding { sent.note(field.id) }
@@ -114,24 +114,32 @@ enum UpstreamHead {
         _ exchange: Exchange, _ bytes: Span<UInt8>, from client: ClientPeer, _ sent: SentByProxy,
         to output: ByteBuffer
     ) {
-        output.append("X-Forwarded-For: ")
-        if sent.hasAddresses {
-            for field in exchange.head.fields where field.id == .xForwardedFor && !field.isAlias && !field.value.isEmpty
-            {
-                output.append(bytes, field.value.range)
-                output.append(", ")
+        if sent.hasAddresses || sent.hasScheme {
+            appendAddresses(exchange.head, bytes, from: client, to: output)
+            if !sent.hasScheme {
+                output.append(client.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
             }
-        }
-        output.append(client.address)
-        output.append("\r\n")
-        if !sent.hasScheme {
-            output.append(client.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
+        } else {
+            output.append(client.way)
         }
         if !sent.hasHost, let host = exchange.head.host {
             output.append("X-Forwarded-Host: ")
             output.append(bytes, host.range)
             output.append("\r\n")
         }
+    }
+
+    /// Each address that came, and the one that the request came from.
+    private static func appendAddresses(
+        _ head: RequestHead, _ bytes: Span<UInt8>, from client: ClientPeer, to output: ByteBuffer
+    ) {
+        output.append("X-Forwarded-For: ")
+        for field in head.fields where field.id == .xForwardedFor && !field.isAlias && !field.value.isEmpty {
+            output.append(bytes, field.value.range)
+            output.append(", ")
+        }
+        output.append(client.address)
+        output.append("\r\n")
     }
 
     /// A request without a body gets no invented length.
