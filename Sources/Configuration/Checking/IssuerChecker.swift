@@ -62,7 +62,9 @@ struct IssuerChecker {
         } else {
             loaded = KeyLoader(context: context, issuer: name).load(directives, in: block, algorithms: algorithms)
         }
-        if let remote = remote(loaded.remote, directives, index: found.issuers.count) { found.remote.append(remote) }
+        if let remote = remote(loaded.remote, directives, in: block, index: found.issuers.count) {
+            found.remote.append(remote)
+        }
         found.issuers.append(
             TokenIssuer(
                 name: name, issuer: issuer, audience: audience, algorithms: algorithms.map(\.algorithm),
@@ -95,13 +97,15 @@ struct IssuerChecker {
 
     /// What the block says of keys that are fetched.
     private func remote(
-        _ location: RemoteKeys.Location?, _ directives: [Directive], index: Int
+        _ location: RemoteKeys.Location?, _ directives: [Directive], in block: Directive, index: Int
     ) -> RemoteKeys? {
         let fetching = directives.filter { ["refresh", "stale", "ca"].contains($0.name.text) }
         guard let location else {
-            let attempts = directives.contains {
-                $0.name.text == "discover" || $0.arguments[0].text.hasPrefix("jwks:https:")
-            }
+            let attempts =
+                context.attempts("discover", in: block, .jwt) || directives.contains { $0.name.text == "discover" }
+                || ((block.block ?? []) + directives).contains {
+                    $0.arguments.first?.text.hasPrefix("jwks:https:") ?? false
+                }
             for directive in fetching where !attempts {
                 context.error(
                     "'\(directive.name.text)' without keys that are fetched", at: directive.name,

@@ -89,8 +89,9 @@ struct RouteChecker {
             },
             streamGrace: arguments("stream_grace").flatMap { context.duration($0[0], .zero ... .seconds(86_400)) }
                 ?? .zero,
-            policies: RoutePolicyChecker(context: context, content: content, accept: accept, agentParameter: agent)
-                .check(),
+            policies: RoutePolicyChecker(
+                context: context, route: directive, content: content, accept: accept, agentParameter: agent
+            ).check(),
             position: directive.name.span.place)
     }
 

@@ -3,7 +3,8 @@ internal import HTTP
 /// What a route says of limits, other origins and claims as headers.
 struct RoutePolicyChecker {
     let context: CheckContext
-    /// The directives of the route.
+    let route: Directive
+    /// The directives of the route that are well-formed.
     let content: [Directive]
     /// What it accepts.
     let accept: CredentialKinds
@@ -36,7 +37,7 @@ struct RoutePolicyChecker {
         if let directive = first("cors") {
             policies.cors = CrossOrigin(
                 origins: origins(directive.arguments), headers: headers(first("cors_headers")?.arguments ?? []))
-        } else if let directive = first("cors_headers") {
+        } else if let directive = first("cors_headers"), !context.attempts("cors", in: route, .route) {
             context.error("'cors_headers' without 'cors'", at: directive.name, suggestion: "add 'cors https://…;'")
         }
         policies.injections = injections(content.filter { $0.name.text == "inject" })
