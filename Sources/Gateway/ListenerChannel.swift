@@ -34,8 +34,7 @@ final class ListenerChannel: Channel {
 
     /// A Unix socket is shared by the shards: watched where the shard itself waits, it wakes one of them.
     private func listen() {
-        var isUnix = false
-        if case .unix = listener.address { isUnix = true }
+        let isUnix = listener.address.isUnix
         let isWatched = worker.shard.add(
             self, descriptor: descriptor, interest: isUnix ? [.readable, .exclusive] : .readable,
             precedence: isUnix ? .answers : .requests)

@@ -1,6 +1,7 @@
 /// Buffers between two uses, newest first, so that the warm ones are used again.
 ///
-/// Invariant: confined to its shard's queue.
+/// Invariant: confined to its shard's queue. `take` and `give` are not inlined: where they were, each use held on to the
+/// pool, which cost more than the call.
 public final class BufferPool {
     /// What a buffer from the pool holds at least: one TLS record and a little.
     public static let bufferCapacity = 17 * 1024

@@ -44,4 +44,6 @@ public struct Readiness: OptionSet, Sendable {
     public static let peerClosed = Readiness(rawValue: 0x2000)
     /// EPOLLEXCLUSIVE: of several shards that watch one socket, one is woken.
     public static let exclusive = Readiness(rawValue: 1 << 28)
+    /// EPOLLET: each arrival is told once, whether it is read or not.
+    public static let fresh = Readiness(rawValue: 1 << 31)
 }

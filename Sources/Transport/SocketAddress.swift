@@ -63,6 +63,9 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// It is a path.
+    public var isUnix: Bool { if case .unix = self { true } else { false } }
+
     /// Reachable from this machine only.
     public var isLocal: Bool {
         switch unmapped {

@@ -156,12 +156,6 @@ public enum Sockets {
     /// Another descriptor of the same socket; -1 when there is none to be had.
     public static func duplicate(_ descriptor: Int32) -> Int32 { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
 
-    /// The socket counts as readable from so many bytes on, or when the peer has ended.
-    public static func setReadableFrom(_ count: Int, _ descriptor: Int32) {
-        var value = Int32(clamping: count)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &value, socklen_t(MemoryLayout<Int32>.size))
-    }
-
     /// Closes a descriptor that no object owns.
     public static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
 

@@ -196,6 +196,46 @@ def test_an_untrusted_peer_has_no_proxy_header_to_send(start, upstream):
     assert not upstream.requests
 
 
+HEADER = b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n"
+
+
+@pytest.fixture(scope="module")
+def proxied(start, tmp_path_factory):
+    path = tmp_path_factory.mktemp("proxied") / "gateway.sock"
+    listeners = f"listen 127.0.0.1:{{proxy}} plain proxy_protocol; listen unix:{path} plain proxy_protocol; listen 127.0.0.1:{{tls}} tls;"
+    gateway = start(listeners=listeners, top="trusted_proxies 127.0.0.1;", routes=ROUTE)
+    gateway.peers = {"tcp": ("127.0.0.1", gateway.ports.proxy), "unix": str(path)}
+    return gateway
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_half_a_proxy_header_is_waited_for_and_costs_nothing(proxied, upstream, good, kind):
+    """Who may connect to a Unix socket is for its file to say: no address of `trusted_proxies` is needed."""
+    with Wire(proxied.peers[kind]) as wire:
+        wire.send(HEADER[:20])
+        time.sleep(0.1)
+        before = proxied.cpu_seconds()
+        time.sleep(1)
+        assert proxied.cpu_seconds() - before < 0.3
+        wire.send(HEADER[20:] + request("GET", "/api/x", token=good))
+        assert wire.answer().status == 200
+    assert upstream.last().header("X-Forwarded-For") == "203.0.113.7"
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_connection_without_the_whole_proxy_header_ends(proxied, kind):
+    with Wire(proxied.peers[kind]) as wire:
+        wire.send(HEADER[:20])
+        wire.socket.shutdown(socket.SHUT_WR)
+        assert wire.ended(within=2)
+    with Wire(proxied.peers[kind]) as wire:
+        try:
+            wire.send(request("GET", "/healthz"))
+        except ConnectionError:
+            pass
+        assert wire.rest() == b""
+
+
 def test_tls_behind_the_proxy_header(start, upstream, lab, good):
     gateway = start(
         listeners="listen 127.0.0.1:{proxy} tls proxy_protocol; listen 127.0.0.1:{tls} tls;",
@@ -203,8 +243,12 @@ def test_tls_behind_the_proxy_header(start, upstream, lab, good):
         routes=ROUTE,
     )
     raw = socket.create_connection(("127.0.0.1", gateway.ports.proxy), timeout=10 * PATIENCE)
-    raw.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n")
-    with lab.client_context().wrap_socket(raw, server_hostname="localhost") as tls:
+    # Corked, the header leaves with the client's hello.
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    raw.sendall(HEADER)
+    with lab.client_context().wrap_socket(raw, server_hostname="localhost", do_handshake_on_connect=False) as tls:
+        tls.do_handshake()
+        tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
         tls.sendall(request("GET", "/api/x", "Connection: close", token=good))
         assert tls.recv(65536).startswith(b"HTTP/1.1 200")
     seen = upstream.last()

@@ -1,4 +1,3 @@
-import Glibc
 import Testing
 import Transport
 
@@ -114,35 +113,5 @@ struct ProxyHeaderTests {
                 }
             }
         }
-    }
-
-    @Test("an incomplete header does not make its socket readable again until more of it comes")
-    func waiting() throws {
-        let listener = try Sockets.listen(at: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
-        defer { Sockets.close(listener) }
-        let (client, _) = try Sockets.connect(to: try #require(Sockets.localAddress(of: listener)))
-        defer { Sockets.close(client) }
-        #expect(Sockets.wait(listener, for: .readable, milliseconds: 5000))
-        let (server, _) = try #require(try Sockets.accept(listener))
-        defer { Sockets.close(server) }
-        func send(_ text: StaticString) { unsafe Glibc.send(client, text.utf8Start, text.utf8CodeUnitCount, 0) }
-        func isReadable(within milliseconds: Int) -> Bool {
-            Sockets.wait(server, for: .readable, milliseconds: milliseconds)
-        }
-        func receive(isLast: Bool = false) -> String {
-            switch ProxyHeader.receive(from: server, scratch: ByteBuffer(capacity: 64), isLast: isLast) {
-            case .incomplete: "incomplete"
-            case .invalid: "invalid"
-            case .address: "address"
-            }
-        }
-        send("PROXY TCP4 192.0.2.1 ")
-        #expect(isReadable(within: 5000) && receive() == "incomplete")
-        #expect(!isReadable(within: 50))
-        #expect(receive(isLast: true) == "invalid", "nothing more will come")
-        send("198.51.100.1 56324 443\r\n")
-        #expect(isReadable(within: 5000) && receive() == "address")
-        send("G")
-        #expect(isReadable(within: 5000), "from now on each byte counts")
     }
 }

@@ -38,6 +38,23 @@ struct ShardTests {
         loop.run { #expect(probe.events.count == 3) }
     }
 
+    @Test("a channel that waits for what is fresh is told each arrival once, read or not")
+    func freshness() {
+        let pair = Pair()
+        let probe = Probe()
+        loop.run { #expect(shard.add(probe, descriptor: pair.near, interest: [.readable, .peerClosed, .fresh])) }
+        for count in 1...3 {
+            pair.send("a")
+            #expect(loop.comesTrue { probe.events.count == count })
+            usleep(20_000)
+            loop.run { #expect(probe.events.count == count, "nothing is read, and nothing more came") }
+        }
+        probe.onReady = { [shard] in shard.setInterest([], of: $0) }
+        loop.run { shard.setInterest(.readable, of: probe) }
+        #expect(loop.comesTrue { probe.events.count == 4 })
+        loop.run { shard.remove(probe) }
+    }
+
     @Test("posts and timers get their turn although a channel is always ready")
     func busy() {
         let pair = Pair()

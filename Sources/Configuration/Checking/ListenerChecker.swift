@@ -72,9 +72,3 @@ struct ListenerChecker {
             suggestion: "use 127.0.0.1, [::1] or unix:PATH, or say 'allow_insecure on;'")
     }
 }
-
-extension SocketAddress {
-    fileprivate var isUnix: Bool {
-        if case .unix = self { true } else { false }
-    }
-}

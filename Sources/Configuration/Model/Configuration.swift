@@ -14,7 +14,7 @@ public struct Configuration: Sendable {
     public var drainTimeout: Duration = .seconds(30)
     /// Where the access log goes (`access_log`).
     public var accessLog: AccessLogTarget = .standardOutput
-    /// Whose `X-Forwarded-For` and PROXY header are believed (`trusted_proxies`).
+    /// Whose `X-Forwarded-For` and PROXY header are believed (`trusted_proxies`); a PROXY header over a Unix socket is always.
     public var trustedProxies: [AddressBlock] = []
     /// Where clients connect (`listen`), at least one.
     public var listeners: [Listener] = []

@@ -16,7 +16,7 @@ public struct Listener: Sendable, Hashable {
     public var address: SocketAddress
     /// What is spoken there.
     public var kind: Kind
-    /// Whether each connection starts with a PROXY header (from a trusted proxy).
+    /// Whether each connection starts with a PROXY header, from a trusted proxy or over a Unix socket.
     public var proxyProtocol: Bool
 
     /// A listener.

@@ -40,6 +40,10 @@ final class ClientPeer {
         way += Array((isSecure ? "\r\nX-Forwarded-Proto: https\r\n" : "\r\nX-Forwarded-Proto: http\r\n").utf8)
     }
 
+    /// Whether its PROXY header is believed. Who may connect to a Unix socket is for the socket's file to say: whoever may,
+    /// may also name a trusted proxy.
+    var mayNameClients: Bool { listener.address.isUnix || isTrusted }
+
     /// Whether the `Host` of a request names another certificate than the one that the server name chose (421).
     func isMisdirected(host: Span<UInt8>, serving: Serving) -> Bool {
         guard let serverName, let tls = serving.tls, tls.identities.count > 1 else { return false }

@@ -71,12 +71,12 @@ final class DownstreamConnection: ClientChannel, Downstream {
 
     /// Begins to read.
     func start() {
-        let interest: Readiness = listener.proxyProtocol ? [.readable, .peerClosed] : .readable
+        let interest: Readiness = listener.proxyProtocol ? [.readable, .peerClosed, .fresh] : .readable
         guard worker.shard.add(self, descriptor: socket.descriptor, interest: interest) else { return close() }
         let limits = worker.serving.configuration.limits
         let isHandshake = listener.kind == .tls || listener.proxyProtocol
         worker.shard.set(readTimer, after: (isHandshake ? limits.handshakeTimeout : limits.headTimeout).nanoseconds)
-        if listener.proxyProtocol, !client.isTrusted { return close() }
+        if listener.proxyProtocol, !client.mayNameClients { return close() }
         if phase == .handshake { startTLS() }
     }
 
@@ -169,12 +169,10 @@ final class DownstreamConnection: ClientChannel, Downstream {
     }
 
     private func readProxyHeader(isLast: Bool) {
-        let buffer = takeInput()
-        switch ProxyHeader.receive(from: socket.descriptor, scratch: buffer, isLast: isLast) {
+        switch ProxyHeader.receive(from: socket.descriptor, isLast: isLast) {
         case .incomplete: return
         case .invalid: return close()
         case .address(let named):
-            giveInput()
             worker.shard.setInterest(.readable, of: self)
             if let named { client.set(named, worker.serving.configuration) }
             if listener.kind == .tls { startTLS() } else { phase = .head }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import Transport
 
-/// The PROXY protocol's header, versions 1 and 2, in front of a connection from a trusted proxy.
+/// The PROXY protocol's header, versions 1 and 2, in front of a connection from a trusted proxy or over a Unix socket.
 ///
 /// The bytes are peeked at first, so that not one of those behind the header is taken from the TLS layer.
 enum ProxyHeader {
@@ -19,22 +19,17 @@ enum ProxyHeader {
     private static let longestBinary = 16 + 2048
     private static let signature: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]
 
-    /// Reads the header from the socket, once it is there whole. `isLast`: the peer will send no more. While it is incomplete
-    /// the socket becomes readable only by more of it, since what is peeked at stays there.
-    static func receive(from descriptor: Int32, scratch: ByteBuffer, isLast: Bool = false) -> Outcome {
-        scratch.removeAll()
+    /// Reads the header from the socket, once it is there whole. `isLast`: the peer will send no more. While it is
+    /// incomplete it stays there: the socket is to be watched for what comes (`Readiness.fresh`), not for what is there.
+    static func receive(from descriptor: Int32, isLast: Bool) -> Outcome {
         var bytes = [UInt8](repeating: 0, count: longestBinary)
         let got = unsafe recv(descriptor, &bytes, bytes.count, Int32(MSG_PEEK))
         if got < 0 { return clinux_errno() == EAGAIN ? .incomplete : .invalid }
         if got == 0 { return .invalid }
         bytes.removeLast(bytes.count - got)
         let (outcome, length) = parse(bytes)
-        if case .incomplete = outcome {
-            if isLast { return .invalid }
-            Sockets.setReadableFrom(got + 1, descriptor)
-        }
+        if isLast, case .incomplete = outcome { return .invalid }
         if case .address = outcome {
-            Sockets.setReadableFrom(1, descriptor)
             let taken = unsafe recv(descriptor, &bytes, length, 0)
             guard taken == length else { return .invalid }
         }
