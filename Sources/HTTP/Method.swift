@@ -27,14 +27,6 @@ public enum Method: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// The request asks for nothing to be changed (RFC 9110 §9.2.1).
-    public var isSafe: Bool {
-        switch self {
-        case .get, .head, .options, .trace: true
-        case .post, .put, .delete, .patch, .connect, .other: false
-        }
-    }
-
     /// The method with exactly this name, or `.other`.
     public init(_ name: Span<UInt8>) {
         self.init(name, ByteRange(start: 0, count: name.count))

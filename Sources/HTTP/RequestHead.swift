@@ -81,4 +81,12 @@ public struct RequestHead: Sendable {
         for field in fields where field.id == id && !field.isAlias { return field }
         return nil
     }
+
+    /// It asks for nothing to be changed (RFC 9110 §9.2.1). One that wants another protocol might, whatever its method.
+    public var isSafe: Bool {
+        switch method {
+        case .get, .head, .options: !isUpgrade
+        default: false
+        }
+    }
 }

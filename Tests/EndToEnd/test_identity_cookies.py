@@ -252,3 +252,18 @@ def test_off_by_default(start):
     assert answer.all("Set-Cookie") == []
     cookie = f"Cookie: __Host-access={answer.json['access']}"
     refusal(door.send("GET", "/api/thing", None, cookie), 401, "credentials_missing")
+
+
+def test_explain_reads_the_access_cookie(door, jar):
+    def explain(method, *lines):
+        return door.gateway.run("explain", method, "/api/thing", "-H", "@-", input="\n".join(lines)).stdout
+
+    cookie = jar.line("__Host-access")
+    passes = explain("GET", cookie)
+    assert "the access cookie" in passes and f"user {door.ann['id']}" in passes and "forwarded to upstream" in passes
+    assert jar.value("__Host-access") not in passes
+    assert "left to the running gateway" in explain("POST", cookie)
+    assert "token_invalid" in explain("GET", cookie, cookie)
+    assert "credentials_missing" in explain("GET", jar.line("__Host-csrf"))
+    time.sleep(3.1)
+    assert "renews it" in explain("GET", cookie)

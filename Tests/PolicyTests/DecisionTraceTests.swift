@@ -41,8 +41,8 @@ struct DecisionTraceTests {
         ("GET /widget/", "X-Other: 1", .forwarded(upstream: "agents")),
         ("POST /widget/", "X-Other: 1", .refused(.methodNotAllowed(allowed: "GET, HEAD"))),
         ("GET /other", "X-Other: 1", .refused(.notFound)),
-        ("GET /healthz", "Authorization: Bearer x", .answered),
-        ("HEAD /healthz/", "X-Other: 1", .answered),
+        ("GET /healthz", "Authorization: Bearer x", .answered(status: 200)),
+        ("HEAD /healthz/", "X-Other: 1", .answered(status: 200)),
         ("GET /api/..;/x", "X-Other: 1", .refused(PathError.dotSegmentParameter.refusal)),
         ("GET /api/x", "Host: a b", .refused(.badRequest(field: nil, reason: "invalid Host"))),
     ])
@@ -78,5 +78,35 @@ struct DecisionTraceTests {
         let old = try Samples.token(expiresAt: Samples.now - 100)
         let expired = try self.trace("GET /api/x", ["Authorization: Bearer \(old)"])
         #expect(expired.steps.contains("verification: expired 2023-11-14T22:11:40Z"))
+    }
+
+    private static let app = CrossOrigin.Origin(scheme: "https://", host: "app.example.com", isWildcard: false)
+    private static let own = "Origin: https://app.example.com"
+    private static let asksPut = "Access-Control-Request-Method: PUT"
+
+    @Test(arguments: [
+        (
+            [own, asksPut], 204,
+            "pages of https://app.example.com may send PUT here, with authorization, content-type, x-page-id"
+        ),
+        (["Origin: https://evil.example", asksPut], 204, "its pages may not send the request"),
+        ([own, own, asksPut], 204, "Origin stands there more than once: no page may send the request"),
+        ([own], 405, "the path allows PUT"),
+        ([own, "Access-Control-Request-Method: DELETE"], 405, "the path allows PUT"),
+    ])
+    func aPreflightIsAnsweredWhereTheRouteHasCORS(lines: [String], status: Int, step: String) throws {
+        var configuration = Configuration()
+        configuration.upstreams = [Upstream(name: "agents", servers: [])]
+        var policies = RoutePolicies()
+        policies.cors = CrossOrigin(origins: [Self.app], headers: ["x-page-id"])
+        let route = try Samples.route("PUT /api/", 0)
+        configuration.routes = [
+            Route(index: 0, methods: route.methods, pattern: route.pattern, accept: route.accept, policies: policies)
+        ]
+        let trace = DecisionTrace(
+            DecisionTrace.Request(method: "OPTIONS", target: "/api/x", fieldLines: lines), configuration: configuration,
+            keys: KeyTable([]), now: Samples.now)
+        #expect(trace.status == status)
+        #expect(trace.steps.contains { $0.hasSuffix(step) }, "\(trace.steps)")
     }
 }

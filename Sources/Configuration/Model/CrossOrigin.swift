@@ -28,6 +28,9 @@ public struct CrossOrigin: Sendable, Equatable {
     /// Request headers beside `authorization` and `content-type`, lower case.
     public let headers: [String]
 
+    /// All that a page may send beyond what browsers let every page send.
+    public var allowedHeaders: [String] { ["authorization", "content-type"] + headers }
+
     /// A policy.
     public init(origins: [Origin], headers: [String] = []) {
         self.origins = origins

@@ -26,6 +26,9 @@ public struct IdentitySettings: Sendable {
     /// The name under which its tokens are verified and `token sign` finds its key.
     public static let issuerName = "identity"
 
+    /// The cookie that an access token travels in. `__Host-` binds it to this host over TLS (RFC 6265bis §4.1.3.2).
+    public static let accessCookie = "__Host-access"
+
     /// Settings with every default.
     public init(prefix: PathPattern, signing: [SigningKey]) {
         self.prefix = prefix

@@ -77,6 +77,11 @@ public final class Route: Sendable {
     /// Whether it is for everybody (`accept none`): a credential is not looked at.
     public var isPublic: Bool { accept.isEmpty }
 
+    /// The methods that pages of other origins are told of: those it names, else what pages commonly send.
+    public var preflightMethods: [String] {
+        methods.isEmpty ? ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] : methods
+    }
+
     /// The label of metrics and logs: `POST /api/x/{id}/`, `api.example.com /api/`.
     public var name: String {
         ((host.map { [$0] } ?? []) + (methods.isEmpty ? [] : [methods.joined(separator: "|")]) + [pattern.text])

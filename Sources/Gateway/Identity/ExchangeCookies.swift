@@ -7,12 +7,12 @@ extension Exchange {
     /// Who asks, by the access cookie. When that has expired, its renewal is begun and `isWaiting` says so.
     func authenticateByCookie(_ bytes: Span<UInt8>, _ cookies: SessionCookies) -> AuthenticationResult {
         let range: Range<Int>
-        switch cookies.find(cookies.accessName, in: head, bytes) {
+        switch head.cookie(cookies.accessName, in: bytes) {
         case .none: return .refused(.credentialsMissing)
         case .several: return .refused(.tokenInvalid)  // one of them was tossed here by somebody else
         case .one(let found): range = found
         }
-        guard isSafe || isFromOwnPage(bytes, cookies) else { return .refused(.csrfFailed) }
+        guard head.isSafe || isFromOwnPage(bytes, cookies) else { return .refused(.csrfFailed) }
         let result = worker.authenticator.authenticate(token: bytes.extracting(range), now: worker.clock.update())
         switch result {
         case .principal: cookieToken = bytes.copy(range)
@@ -22,14 +22,6 @@ extension Exchange {
         case .unknownToken: return .refused(.tokenInvalid)
         }
         return result
-    }
-
-    /// RFC 9110 §9.2.1; a handshake for WebSocket is none, whatever its method.
-    private var isSafe: Bool {
-        switch head.method {
-        case .get, .head, .options: !head.isUpgrade
-        default: false
-        }
     }
 
     func isFromOwnPage(_ bytes: Span<UInt8>, _ cookies: SessionCookies) -> Bool {

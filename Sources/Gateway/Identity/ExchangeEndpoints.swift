@@ -102,7 +102,7 @@ extension Exchange {
         var cookie: RefreshCookie?
         if let cookies = serving.cookies, let headBuffer {
             let bytes = headBuffer.readable
-            if case .one(let range) = cookies.find(cookies.refreshName, in: head, bytes) {
+            if case .one(let range) = head.cookie(cookies.refreshName, in: bytes) {
                 cookie = RefreshCookie(token: bytes.copy(range), isFromOwnPage: isFromOwnPage(bytes, cookies))
             }
         }

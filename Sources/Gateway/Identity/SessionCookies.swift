@@ -11,7 +11,7 @@ import Transport
 /// goes to its own path alone, which that prefix does not allow; `__Secure-` is what is left. Scripts can read neither, only
 /// the third, whose value they send back in a header where the browser says nothing of the request's origin.
 struct SessionCookies: Sendable {
-    let accessName = Array("__Host-access".utf8)
+    let accessName = Array(IdentitySettings.accessCookie.utf8)
     let refreshName = Array("__Secure-refresh".utf8)
     private let proofName = Array("__Host-csrf".utf8)
     private static let proofHeader = "X-CSRF-Token"
@@ -24,36 +24,9 @@ struct SessionCookies: Sendable {
         lifetime = settings.refreshTTL
     }
 
-    /// What a request's cookies hold under a name.
-    enum Finding: Equatable {
-        case none
-        case one(Range<Int>)
-        case several
-    }
-
-    /// Looks for a cookie in every `Cookie` line.
-    func find(_ name: [UInt8], in head: RequestHead, _ bytes: Span<UInt8>) -> Finding {
-        var finding = Finding.none
-        for field in head.fields where field.id == .cookie && !field.isAlias {
-            var rest = CookiePairs(field.value.range)
-            while let pair = rest.next(bytes) {
-                guard Self.isNamed(pair, name, bytes) else { continue }
-                if finding != .none { return .several }
-                finding = .one(pair.lowerBound + name.count + 1..<pair.upperBound)
-            }
-        }
-        return finding
-    }
-
-    private static func isNamed(_ pair: Range<Int>, _ name: [UInt8], _ bytes: Span<UInt8>) -> Bool {
-        guard pair.count > name.count, bytes[pair.lowerBound + name.count] == UInt8(ascii: "=") else { return false }
-        for index in name.indices where bytes[pair.lowerBound + index] != name[index] { return false }
-        return true
-    }
-
     /// Whether a script of the page has sent the value of the readable cookie back in `X-CSRF-Token`.
     func isDoublySubmitted(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
-        guard case .one(let cookie) = find(proofName, in: head, bytes), cookie.count >= 16 else { return false }
+        guard case .one(let cookie) = head.cookie(proofName, in: bytes), cookie.count >= 16 else { return false }
         var sent: Range<Int>?
         for field in head.fields where TextMatch.equalsIgnoringCase(bytes, field.name.range, Self.proofHeader) {
             if sent != nil { return false }
@@ -67,7 +40,7 @@ struct SessionCookies: Sendable {
 
     /// The header lines that give a browser its tokens.
     func set(_ tokens: IssuedTokens) -> [UInt8] {
-        var lines = line("__Host-access", tokens.access, path: "/", age: lifetime, isReadable: false)
+        var lines = line(IdentitySettings.accessCookie, tokens.access, path: "/", age: lifetime, isReadable: false)
         if let refresh = tokens.refresh {
             lines += line("__Secure-refresh", refresh, path: refreshPath, age: lifetime, isReadable: false)
         }
@@ -78,7 +51,7 @@ struct SessionCookies: Sendable {
     /// The header lines that take them away.
     func clear() -> [UInt8] {
         Array(
-            (line("__Host-access", "", path: "/", age: 0, isReadable: false)
+            (line(IdentitySettings.accessCookie, "", path: "/", age: 0, isReadable: false)
                 + line("__Secure-refresh", "", path: refreshPath, age: 0, isReadable: false)
                 + line("__Host-csrf", "", path: "/", age: 0, isReadable: true)).utf8)
     }
@@ -94,34 +67,13 @@ struct SessionCookies: Sendable {
         var pairs = CookiePairs(value)
         var isFirst = true
         while let pair = pairs.next(bytes) {
-            if [accessName, refreshName, proofName].contains(where: { Self.isNamed(pair, $0, bytes) }) { continue }
+            if [accessName, refreshName, proofName].contains(where: { CookiePairs.isNamed(pair, $0, bytes) }) {
+                continue
+            }
             output.append(isFirst ? "Cookie: " : "; ")
             output.append(bytes, pair)
             isFirst = false
         }
         if !isFirst { output.append("\r\n") }
     }
-}
-
-/// The pairs of a `Cookie` value, without the blanks around them (RFC 6265 §5.4).
-struct CookiePairs {
-    private var rest: Range<Int>
-
-    init(_ value: Range<Int>) { rest = value }
-
-    /// The next pair that is not empty.
-    mutating func next(_ bytes: Span<UInt8>) -> Range<Int>? {
-        while !rest.isEmpty {
-            var end = rest.lowerBound
-            while end < rest.upperBound, bytes[end] != UInt8(ascii: ";") { end += 1 }
-            var pair = rest.lowerBound..<end
-            rest = min(end + 1, rest.upperBound)..<rest.upperBound
-            while let first = pair.first, Self.isBlank(bytes[first]) { pair = pair.dropFirst() }
-            while let last = pair.last, Self.isBlank(bytes[last]) { pair = pair.dropLast() }
-            if !pair.isEmpty { return pair }
-        }
-        return nil
-    }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 }

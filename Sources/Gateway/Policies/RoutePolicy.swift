@@ -28,7 +28,7 @@ struct RoutePolicy: Sendable {
         rateHash = SubjectHash.of("\(scope) \(route.rateLimit?.text ?? "")")
         quotaHash = SubjectHash.of("\(scope) \(route.quota?.period.rawValue ?? "")")
         limitLine = Self.limitLine(rate: route.rateLimit, quota: route.quota)
-        preflightLines = route.cors.map { Self.preflightLines($0, methods: route.methods) } ?? []
+        preflightLines = route.cors.map { Self.preflightLines($0, methods: route.preflightMethods) } ?? []
     }
 
     /// The rate is told as its burst in the time that it takes to fill again.
@@ -47,12 +47,10 @@ struct RoutePolicy: Sendable {
 
     /// Browsers may remember the answer for ten minutes.
     private static func preflightLines(_ cors: CrossOrigin, methods: [String]) -> [UInt8] {
-        let allowed = methods.isEmpty ? ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] : methods
-        let headers = ["authorization", "content-type"] + cors.headers
-        return Array(
+        Array(
             """
-            Access-Control-Allow-Methods: \(allowed.joined(separator: ", "))\r
-            Access-Control-Allow-Headers: \(headers.joined(separator: ", "))\r
+            Access-Control-Allow-Methods: \(methods.joined(separator: ", "))\r
+            Access-Control-Allow-Headers: \(cors.allowedHeaders.joined(separator: ", "))\r
             Access-Control-Max-Age: 600\r
 
             """.utf8)

@@ -38,10 +38,11 @@ public enum Base64URL {
         return bits & (1 &<< (48 &- size &* 8) &- 1) == 0
     }
 
-    /// The values of eight characters, the first one lowest; nil when one of them is outside the alphabet (RFC 4648 §5).
+    /// The values of eight characters, the first one lowest; nil when one of them is outside the alphabet
+    /// (RFC 4648 §5).
     ///
-    /// Each flag is the top bit of a byte. The ranges do not overlap and all bytes are below 0x80, so no sum or difference
-    /// leaves its byte.
+    /// Each flag is the lowest bit of a byte. The ranges do not overlap and all bytes are below 0x80, so no sum or
+    /// difference leaves its byte.
     @inline(__always)
     private static func sextets(_ word: UInt64) -> UInt64? {
         let high = ByteWords.ones &<< 7

@@ -11,8 +11,8 @@ public struct DecisionTrace: Sendable {
         case forwarded(upstream: String)
         /// The gateway answers it with an error.
         case refused(Refusal)
-        /// The gateway answers it by itself (`/healthz`).
-        case answered
+        /// The gateway answers it by itself, if all goes well with this status.
+        case answered(status: Int)
     }
 
     /// The request to explain.
@@ -33,7 +33,7 @@ public struct DecisionTrace: Sendable {
     }
 
     /// What a request is judged by.
-    private struct Circumstances {
+    struct Circumstances {
         let configuration: Configuration
         let authenticator: Authenticator
         let now: Int64
@@ -51,7 +51,7 @@ public struct DecisionTrace: Sendable {
         switch outcome {
         case .forwarded: nil
         case .refused(let refusal): refusal.status
-        case .answered: 200
+        case .answered(let status): status
         }
     }
 
@@ -72,7 +72,7 @@ public struct DecisionTrace: Sendable {
         switch outcome {
         case .forwarded(let upstream): note("decision", "forwarded to upstream \(upstream)")
         case .refused(let refusal): note("decision", "\(refusal.status) \(refusal.code): \(refusal.message)")
-        case .answered: note("decision", "200, answered by the gateway itself")
+        case .answered(let status): note("decision", "\(status), answered by the gateway itself")
         }
     }
 
@@ -84,7 +84,7 @@ public struct DecisionTrace: Sendable {
         return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
     }
 
-    private mutating func note(_ step: String, _ text: String) { steps.append("\(step): \(text)") }
+    mutating func note(_ step: String, _ text: String) { steps.append("\(step): \(text)") }
 
     /// Everything up to the decision: nil when the request passes.
     private mutating func judge(
@@ -108,11 +108,15 @@ public struct DecisionTrace: Sendable {
         let normal = String(copying: path.span)
         note("path", ByteWords.equal(sent, path.span) ? normal : "\(String(copying: sent)) is \(normal)")
         if normal == "/healthz" || normal == "/healthz/", head.method == .get || head.method == .head {
-            outcome = .answered
+            outcome = .answered(status: 200)
             return nil
         }
         if let endpoint = OwnEndpoints(configuration).match(path.span) {
             return serve(endpoint, bytes, head, circumstances)
+        }
+        if answersPreflight(bytes, head, path.span, configuration) {
+            outcome = .answered(status: 204)
+            return nil
         }
         var match = RouteMatch()
         if let refusal = meet(bytes, head, path.span, configuration, &match) { return refusal }
@@ -140,13 +144,18 @@ public struct DecisionTrace: Sendable {
         case .found: break
         }
         let route = configuration.routes[match.routeIndex]
-        self.route = route
-        let accepted = route.isPublic ? "none" : route.accept.names.joined(separator: " ")
-        note("route", "\(route.name) at \(route.position.text), accept \(accepted)")
+        found(route)
         for (name, range) in zip(route.pattern.parameters, match.parameters) {
             note("parameter", "\(name) is \(text(path, range))")
         }
         return nil
+    }
+
+    /// The request has met a route.
+    mutating func found(_ route: Route) {
+        self.route = route
+        let accepted = route.isPublic ? "none" : route.accept.names.joined(separator: " ")
+        note("route", "\(route.name) at \(route.position.text), accept \(accepted)")
     }
 
     private mutating func pass(
@@ -216,7 +225,7 @@ public struct DecisionTrace: Sendable {
                 return reject("authorization", .credentialNotAccepted(accepted: ["jwt"]))
             }
         }
-        outcome = .answered
+        outcome = .answered(status: endpoint.successStatus(head.method))
         return nil
     }
 
@@ -224,7 +233,12 @@ public struct DecisionTrace: Sendable {
     private mutating func identify(
         _ bytes: Span<UInt8>, _ head: RequestHead, _ circumstances: Circumstances, _ result: inout Principal?
     ) -> Refusal? {
-        guard let value = head.authorization else { return reject("credential", .credentialsMissing) }
+        guard let value = head.authorization else {
+            guard circumstances.configuration.identity?.usesCookies == true else {
+                return reject("credential", .credentialsMissing)
+            }
+            return identifyByCookie(bytes, head, circumstances, &result)
+        }
         guard let range = BearerToken.range(in: bytes.extracting(value.range)) else {
             note("credential", "Authorization is not 'Bearer' with something behind it")
             return .credentialsMissing
@@ -237,40 +251,44 @@ public struct DecisionTrace: Sendable {
             note("credential", "neither a JWT nor an API key by its form")
         case .unknown: note("credential", "an opaque token: neither a JWT nor an API key by its form")
         }
-        let principal: Principal
-        switch circumstances.authenticator.examine(token, now: circumstances.now) {
+        return tell(circumstances.authenticator.examine(token, now: circumstances.now), circumstances, &result)
+    }
+
+    /// What verification came to.
+    mutating func tell(
+        _ examination: Authenticator.Examination, _ circumstances: Circumstances, _ result: inout Principal?
+    ) -> Refusal? {
+        switch examination {
         case .refused(let refusal): return reject("verification", refusal)
         case .opaque:
             let names = circumstances.configuration.introspections.map(\.name).joined(separator: ", ")
             note("verification", "left to the running gateway, which asks \(names)")
-            return nil
         case .tokenFailed(.keyUnknown(let issuer, _)):
             let name = circumstances.configuration.issuers[issuer].name
             note("verification", "left to the running gateway, which fetches the keys of \(name)")
-            return nil
         case .tokenFailed(let failure):
             note("verification", failure.explanation)
             return failure.refusal
-        case .principal(let found, _): principal = found
+        case .principal(let principal, _):
+            note("verification", principal.explanation(circumstances.configuration.issuers))
+            result = principal
         }
-        note("verification", principal.explanation(circumstances.configuration.issuers))
-        result = principal
         return nil
     }
 
-    private mutating func reject(_ step: String, _ refusal: Refusal) -> Refusal {
+    mutating func reject(_ step: String, _ refusal: Refusal) -> Refusal {
         note(step, refusal.explanation)
         return refusal
     }
 
-    private func text(_ bytes: Span<UInt8>, _ range: ByteRange?) -> String {
+    func text(_ bytes: Span<UInt8>, _ range: ByteRange?) -> String {
         guard let range else { return "-" }
         return String(copying: bytes.extracting(range.range))
     }
 }
 
 extension Principal {
-    fileprivate func explanation(_ issuers: [TokenIssuer]) -> String {
+    func explanation(_ issuers: [TokenIssuer]) -> String {
         let end = expiresAt == .max ? "never expires" : "expires \(HTTPDate.iso8601(expiresAt))"
         switch kind {
         case .jwt:

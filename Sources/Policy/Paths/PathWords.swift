@@ -2,7 +2,6 @@ import JOSE
 
 /// A quick look at eight bytes of a path at a time, for the paths that nearly all requests have.
 enum PathWords {
-    private static let ones: UInt64 = 0x0101_0101_0101_0101
     private static let highs: UInt64 = 0x8080_8080_8080_8080
 
     /// Only letters, digits and `/ - . _ ~ : ; @`, and no slash is followed by a slash or a dot: the path is then in normal
@@ -17,7 +16,8 @@ enum PathWords {
             let word =
                 rest >= 8
                 ? ByteWords.load(path, place)
-                : ByteWords.tail(path, place, rest) | ((0x61 &* ones) &<< (UInt64(truncatingIfNeeded: rest) &* 8))
+                : ByteWords.tail(path, place, rest)
+                    | ((0x61 &* ByteWords.ones) &<< (UInt64(truncatingIfNeeded: rest) &* 8))
             guard word & highs == 0 else { return false }
             let letters = from(0x61, word) & ~from(0x7b, word) | from(0x40, word) & ~from(0x5b, word)
             let others = from(0x5f, word) & ~from(0x60, word) | from(0x7e, word) & ~from(0x7f, word)
@@ -34,6 +34,6 @@ enum PathWords {
     /// Flags the bytes that are `byte` or more, when all are below 0x80: no sum carries over into the next byte.
     @inline(__always)
     private static func from(_ byte: UInt64, _ word: UInt64) -> UInt64 {
-        (word &+ (0x80 &- byte) &* ones) & highs
+        (word &+ (0x80 &- byte) &* ByteWords.ones) & highs
     }
 }

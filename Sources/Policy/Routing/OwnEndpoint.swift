@@ -54,6 +54,16 @@ extension OwnEndpoint {
         }
     }
 
+    /// The status of a success.
+    public func successStatus(_ method: HTTP.Method) -> Int {
+        switch self {
+        case .logout, .key: 204
+        case .rotation: 201
+        case .keys: method == .post ? 201 : 200
+        case .login, .refresh, .ticket, .introspection, .revocation, .jwks, .resource, .console: 200
+        }
+    }
+
     /// Whether no token is asked for: nobody has to say who he is, or he does so otherwise.
     public var isPublic: Bool {
         switch self {
