@@ -102,7 +102,7 @@ public final class Server: @unchecked Sendable {
         known.remoteKeys = serving.providers.keys?.takeKept(of: nil) ?? [:]
         providers = serving.providers
         providers.start()
-        for index in 0..<configuration.workers { try addWorker(index, serving) }
+        for index in 0..<configuration.workers { try addWorker(index, index == 0 ? serving : serving.replica()) }
         for worker in workers { worker.shard.post { worker.start() } }
         for (listener, descriptors) in sockets { attach(listener, descriptors) }
         startAdminQuestions()
@@ -275,9 +275,9 @@ public final class Server: @unchecked Sendable {
         warnOfRestart(fresh)
         known.remoteKeys = serving.providers.keys?.takeKept(of: providers.keys) ?? [:]
         configuration = fresh
-        for worker in workers {
-            let known = known
-            worker.shard.queue.sync { worker.apply(serving, known: known) }
+        for (index, worker) in workers.enumerated() {
+            let (known, own) = (known, index == 0 ? serving : serving.replica())
+            worker.shard.queue.sync { worker.apply(own, known: known) }
         }
         providers.retire()
         formerReports = ProviderReport.sum(formerReports, providers.reports)

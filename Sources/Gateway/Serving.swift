@@ -6,8 +6,8 @@ import Transport
 
 /// A configuration made ready to serve: routes compiled, certificates in TLS contexts, the envelope with its realm.
 ///
-/// Immutable. Built off the shards and posted to each; an exchange keeps the one it began with (`design`: reload never
-/// touches a connection).
+/// Immutable. Built off the shards; each has one of its own (`replica`), and an exchange keeps the one it began with
+/// (`design`: reload never touches a connection).
 final class Serving: Sendable {
     let configuration: Configuration
     let router: Router
@@ -42,20 +42,14 @@ final class Serving: Sendable {
     let keepaliveTimeout: Int64
     let upstreamNames: [[UInt8]]
 
-    init(
+    convenience init(
         _ configuration: Configuration, tickets: TLSTicketKeys, providers: Providers = Providers()
     ) throws(TLSError) {
-        self.configuration = configuration
-        self.providers = providers
-        router = Router(configuration: configuration)
-        envelope = ErrorEnvelope(
-            realm: configuration.realm, resourceMetadata: configuration.resource?.metadataURL)
+        var tls: TLSServerContext?
         if let settings = configuration.tls {
             tls = try TLSServerContext(
                 identities: settings.identities, minimumVersion: settings.minimumVersion,
                 clientAuthority: settings.clientAuthority, tickets: tickets)
-        } else {
-            tls = nil
         }
         var contexts: [TLSClientContext?] = []
         for upstream in configuration.upstreams {
@@ -65,7 +59,27 @@ final class Serving: Sendable {
                 contexts.append(nil)
             }
         }
-        upstreamTLS = contexts
+        self.init(configuration, providers, tls: tls, upstreamTLS: contexts)
+    }
+
+    /// The same for another shard. Requests hold on to routes and to much else, which counts its references: processors
+    /// that count in one place take its cache line from each other each time.
+    func replica() -> Serving {
+        var configuration = configuration
+        configuration.routes = configuration.routes.map { $0.replica() }
+        return Serving(configuration, providers, tls: tls, upstreamTLS: upstreamTLS)
+    }
+
+    private init(
+        _ configuration: Configuration, _ providers: Providers, tls: TLSServerContext?, upstreamTLS: [TLSClientContext?]
+    ) {
+        self.configuration = configuration
+        self.providers = providers
+        self.tls = tls
+        self.upstreamTLS = upstreamTLS
+        router = Router(configuration: configuration)
+        envelope = ErrorEnvelope(
+            realm: configuration.realm, resourceMetadata: configuration.resource?.metadataURL)
         var limits = HeadLimits()
         limits.head = configuration.limits.head
         limits.fields = configuration.limits.fields

@@ -118,8 +118,8 @@ public struct ChunkedDecoder: Sendable {
         guard trailerBytes <= trailerLimit else { return .headTooLarge(limit: trailerLimit) }
         line.append(byte)
         guard byte == 0x0a else { return nil }
-        var parsed = FieldLine(.shared)
-        switch parsed.parse(line.span, from: 0) {
+        var parsed = FieldLine()
+        switch parsed.parse(line.span, from: 0, .shared) {
         case .field:
             // A bare LF ends the line in `FieldLine` too, so the line that it read is this one.
             guard parsed.next == line.count else { return .malformed("invalid trailer") }

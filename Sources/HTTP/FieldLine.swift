@@ -13,7 +13,6 @@ enum LineOutcome {
 ///
 /// The members say what the last line was; an enum with payloads would be packed and unpacked for each line.
 struct FieldLine {
-    private let names: FieldNameTable
     /// After `.field`: its parts.
     var start = 0
     var name = ByteRange()
@@ -26,10 +25,7 @@ struct FieldLine {
     var reason: StaticString = ""
 
     @inline(__always)
-    init(_ names: FieldNameTable) { self.names = names }
-
-    @inline(__always)
-    mutating func parse(_ bytes: Span<UInt8>, from start: Int) -> LineOutcome {
+    mutating func parse(_ bytes: Span<UInt8>, from start: Int, _ names: FieldNameTable) -> LineOutcome {
         let colon = ByteScan.firstNameEnd(bytes, from: start)
         guard colon < bytes.count else { return .incomplete }
         guard bytes[colon] == 0x3a, colon > start else {

@@ -51,9 +51,9 @@ public struct RequestHeadParser: Sendable {
             }
             isInFields = true
         }
-        var line = FieldLine(names)
+        var line = FieldLine()
         while true {
-            switch line.parse(bytes, from: position) {
+            switch line.parse(bytes, from: position, names) {
             case .field:
                 guard head.fields.count < limits.fields else { return .failed(.tooManyFields(limit: limits.fields)) }
                 head.fields.append(line.field)

@@ -49,9 +49,9 @@ public struct ResponseHeadParser: Sendable {
             }
             isInFields = true
         }
-        var line = FieldLine(names)
+        var line = FieldLine()
         while true {
-            switch line.parse(bytes, from: position) {
+            switch line.parse(bytes, from: position, names) {
             case .field:
                 guard head.fields.count < fieldLimit else { return .failed(.tooManyFields(limit: fieldLimit)) }
                 head.fields.append(line.field)

@@ -202,7 +202,10 @@ HEADER = b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n"
 @pytest.fixture(scope="module")
 def proxied(start, tmp_path_factory):
     path = tmp_path_factory.mktemp("proxied") / "gateway.sock"
-    listeners = f"listen 127.0.0.1:{{proxy}} plain proxy_protocol; listen unix:{path} plain proxy_protocol; listen 127.0.0.1:{{tls}} tls;"
+    listeners = (
+        "listen 127.0.0.1:{proxy} plain proxy_protocol; "
+        f"listen unix:{path} plain proxy_protocol; listen 127.0.0.1:{{tls}} tls;"
+    )
     gateway = start(listeners=listeners, top="trusted_proxies 127.0.0.1;", routes=ROUTE)
     gateway.peers = {"tcp": ("127.0.0.1", gateway.ports.proxy), "unix": str(path)}
     return gateway

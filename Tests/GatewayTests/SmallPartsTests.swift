@@ -1,5 +1,6 @@
 import Configuration
 import HTTP
+import JOSE
 import Observability
 import Testing
 import Transport
@@ -176,5 +177,27 @@ struct SmallPartsTests {
         #expect(UpstreamReport.checks(merged).map { "\($0.0)=\($0.1)" } == ["upstream a=ok", "upstream b=failed"])
         #expect(UpstreamReport.merge([]).isEmpty && UpstreamReport.checks([]).isEmpty)
         #expect(UpstreamReport.merge([[], one]).isEmpty, "shards that disagree for a moment")
+    }
+
+    @Test("another shard serves by objects of its own, which say the same")
+    func replica() throws {
+        var configuration = Configuration()
+        configuration.upstreams = [Upstream(name: "u", servers: [])]
+        var policies = RoutePolicies()
+        policies.cors = CrossOrigin(origins: [.any], headers: ["x-a"])
+        configuration.routes = [
+            Route(
+                index: 0, host: "h", methods: ["PUT"], pattern: try PathPattern("/a/{b}/"), accept: [.apiKey],
+                agentParameter: "b", requirements: [ClaimRequirement(claim: "scope", values: ["query"])], maxBody: 7,
+                forwardCredential: true, webSocket: false, revokesSession: true, acceptsTicket: true,
+                streamKeepalive: .seconds(3), streamGrace: .seconds(4), policies: policies)
+        ]
+        let serving = try Serving(configuration, tickets: TLSTicketKeys())
+        let replica = serving.replica()
+        let (one, other) = (serving.configuration.routes[0], replica.configuration.routes[0])
+        #expect(one !== other && serving.router !== replica.router)
+        #expect(serving.policies[0] !== replica.policies[0] && replica.policies[0]?.cors == policies.cors)
+        let members = [one, other].map { Mirror(reflecting: $0).children.map { "\($0.label ?? "") \($0.value)" } }
+        #expect(members[0] == members[1] && members[0].count > 15)
     }
 }

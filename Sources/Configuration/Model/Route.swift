@@ -74,6 +74,33 @@ public final class Route: Sendable {
         self.position = position
     }
 
+    /// The same route as another object, with lists of its own.
+    public func replica() -> Route { Route(self) }
+
+    /// Member by member, so that the compiler asks for those to come.
+    private init(_ other: Route) {
+        index = other.index
+        host = other.host
+        methods = other.methods
+        pattern = other.pattern
+        accept = other.accept
+        agentParameter = other.agentParameter
+        requirements = other.requirements.map { ClaimRequirement(claim: $0.claim, values: $0.values.map { $0 }) }
+        maxBody = other.maxBody
+        forwardCredential = other.forwardCredential
+        upstream = other.upstream
+        revokesSession = other.revokesSession
+        webSocket = other.webSocket
+        acceptsTicket = other.acceptsTicket
+        streamKeepalive = other.streamKeepalive
+        streamGrace = other.streamGrace
+        rateLimit = other.rateLimit
+        quota = other.quota
+        cors = other.cors
+        injections = other.injections.map { $0 }
+        position = other.position
+    }
+
     /// Whether it is for everybody (`accept none`): a credential is not looked at.
     public var isPublic: Bool { accept.isEmpty }
 

@@ -3,7 +3,7 @@ import HTTP
 import Policy
 
 /// A route's limits and other origins, with the parts of answers that do not depend on the request.
-struct RoutePolicy: Sendable {
+final class RoutePolicy: Sendable {
     let rate: RateLimit?
     let quota: Quota?
     let cors: CrossOrigin?

@@ -67,10 +67,10 @@ struct HTTP2Fields {
         entries.removeAll(keepingCapacity: true)
         trailerText.removeAll()
         trailerText.append(lines)
-        var line = FieldLine(.shared)
+        var line = FieldLine()
         var place = 0
         while place < trailerText.readableCount {
-            guard case .field = line.parse(trailerText.readable, from: place) else { return false }
+            guard case .field = line.parse(trailerText.readable, from: place, .shared) else { return false }
             entries.append(Entry(name: line.name, value: line.value))
             place = line.next
         }

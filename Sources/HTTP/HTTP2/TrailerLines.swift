@@ -5,9 +5,9 @@ public enum TrailerLines {
     public static func kept(_ section: Span<UInt8>) -> [UInt8] {
         var kept: [UInt8] = []
         var place = 0
-        var line = FieldLine(.shared)
+        var line = FieldLine()
         while place < section.count {
-            guard case .field = line.parse(section, from: place) else { return [] }
+            guard case .field = line.parse(section, from: place, .shared) else { return [] }
             if line.id == .other {
                 for index in place..<line.next { kept.append(section[index]) }
             }
@@ -21,9 +21,9 @@ public enum TrailerLines {
         let bytes = section.span
         var kept: [UInt8] = []
         var place = 0
-        var line = FieldLine(.shared)
+        var line = FieldLine()
         while place < bytes.count {
-            guard case .field = line.parse(bytes, from: place) else { return [] }
+            guard case .field = line.parse(bytes, from: place, .shared) else { return [] }
             if !isExcluded(bytes.extracting(line.name.range)) {
                 for index in place..<line.next { kept.append(bytes[index]) }
             }

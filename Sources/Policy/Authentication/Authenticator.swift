@@ -49,7 +49,7 @@ public final class Authenticator {
         self.introspects = introspects
         self.keyPrefix = Array(keyPrefix.utf8)
         self.tokenLimit = tokenLimit
-        self.keys = keys
+        self.keys = keys.replica()
         cache = TokenCache(capacity: cacheCapacity, byteLimit: cacheBytes)
         keyPrincipals = KeyPrincipals(capacity: cacheCapacity)
     }
@@ -71,7 +71,7 @@ public final class Authenticator {
 
     /// Goes on with another table: what was revoked, made or changed acts from the next request on.
     public func replaceKeys(_ table: KeyTable) {
-        keys = table
+        keys = table.replica()
         keyPrincipals.removeAll()
     }
 

@@ -1,8 +1,8 @@
 import HTTP
 public import JOSE
 
-/// Every API key by its SHA-256, as it stood when the table was built. Immutable; all shards share one, and it is
-/// replaced whole.
+/// Every API key by its SHA-256, as it stood when the table was built. Immutable, and replaced whole. Shards share its
+/// memory, each by an object of its own (`replica`).
 ///
 /// A million keys: 4 bytes a place in a hash table that is at most half full, about 120 bytes a key, and the texts in
 /// one array. So a look-up touches few cache lines, and the shard that lets the last reference go frees three arrays
@@ -59,6 +59,18 @@ public final class KeyTable: Sendable {
         self.limits = limits
         self.unusableCount = unusable
     }
+
+    private init(_ other: KeyTable) {
+        places = other.places
+        entries = other.entries
+        text = other.text
+        limits = other.limits
+        unusableCount = other.unusableCount
+    }
+
+    /// The same table as another object: processors that count one object's references take its cache line from each
+    /// other at every request.
+    func replica() -> KeyTable { KeyTable(self) }
 
     /// How many keys it holds.
     public var count: Int { entries.count }
