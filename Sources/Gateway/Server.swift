@@ -102,7 +102,7 @@ public final class Server: @unchecked Sendable {
         known.remoteKeys = serving.providers.keys?.takeKept(of: nil) ?? [:]
         providers = serving.providers
         providers.start()
-        for index in 0..<configuration.workers { try addWorker(index, index == 0 ? serving : serving.replica()) }
+        for (index, own) in serving.replicas(configuration.workers).enumerated() { try addWorker(index, own) }
         for worker in workers { worker.shard.post { worker.start() } }
         for (listener, descriptors) in sockets { attach(listener, descriptors) }
         startAdminQuestions()
@@ -252,6 +252,7 @@ public final class Server: @unchecked Sendable {
 
     private func apply(_ fresh: Configuration) throws(ServerError) {
         let serving = try makeServing(fresh)
+        let replicas = serving.replicas(workers.count)
         let old = Self.allListeners(configuration)
         let new = Self.allListeners(fresh)
         var opened: [(Listener, [Int32])] = []
@@ -275,8 +276,8 @@ public final class Server: @unchecked Sendable {
         warnOfRestart(fresh)
         known.remoteKeys = serving.providers.keys?.takeKept(of: providers.keys) ?? [:]
         configuration = fresh
-        for (index, worker) in workers.enumerated() {
-            let (known, own) = (known, index == 0 ? serving : serving.replica())
+        for (worker, own) in zip(workers, replicas) {
+            let known = known
             worker.shard.queue.sync { worker.apply(own, known: known) }
         }
         providers.retire()

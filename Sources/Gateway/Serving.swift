@@ -1,7 +1,9 @@
 import Configuration
+import Dispatch
 import HTTP
 import Identity
 import Policy
+import Synchronization
 import Transport
 
 /// A configuration made ready to serve: routes compiled, certificates in TLS contexts, the envelope with its realm.
@@ -68,6 +70,16 @@ final class Serving: Sendable {
         var configuration = configuration
         configuration.routes = configuration.routes.map { $0.replica() }
         return Serving(configuration, providers, tls: tls, upstreamTLS: upstreamTLS)
+    }
+
+    /// One for each of so many shards, made at the same time.
+    func replicas(_ count: Int) -> [Serving] {
+        let made = Mutex([Serving](repeating: self, count: count))
+        DispatchQueue.concurrentPerform(iterations: max(count - 1, 0)) { index in
+            let replica = replica()
+            made.withLock { $0[index + 1] = replica }
+        }
+        return made.withLock { $0 }
     }
 
     private init(

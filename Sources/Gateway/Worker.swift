@@ -103,6 +103,8 @@ final class Worker: @unchecked Sendable {
     /// Serves with a new configuration from the next request on. The token cache starts empty.
     func apply(_ fresh: Serving, known: StoreContents) {
         serving = fresh
+        // They would keep the old one alive until there is as much to do again.
+        spareExchanges.removeAll()
         routeNumbers = metrics.register(routes: fresh.configuration.routes.map(\.name))
         formerCacheHits += authenticator.cacheHits
         formerCacheMisses += authenticator.cacheMisses

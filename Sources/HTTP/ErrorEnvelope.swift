@@ -2,7 +2,7 @@ public import Transport
 
 /// Writes a refusal as a complete answer: the one place that knows the envelope and its header fields.
 ///
-/// Made once for a configuration; what does not depend on the request is rendered then.
+/// Made with a configuration; what does not depend on the request is rendered then.
 public struct ErrorEnvelope: Sendable {
     private let bearer: String
     private let missing: [UInt8]

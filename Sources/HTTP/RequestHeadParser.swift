@@ -8,7 +8,6 @@
 public struct RequestHeadParser: Sendable {
     /// The bounds it holds.
     public let limits: HeadLimits
-    private let names = FieldNameTable.shared
     var isInFields = false
     /// Where the line begins that is not whole yet.
     var position = 0
@@ -53,7 +52,7 @@ public struct RequestHeadParser: Sendable {
         }
         var line = FieldLine()
         while true {
-            switch line.parse(bytes, from: position, names) {
+            switch line.parse(bytes, from: position, .shared) {
             case .field:
                 guard head.fields.count < limits.fields else { return .failed(.tooManyFields(limit: limits.fields)) }
                 head.fields.append(line.field)

@@ -3,7 +3,6 @@
 public struct ResponseHeadParser: Sendable {
     private let limit: Int
     private let fieldLimit: Int
-    private let names = FieldNameTable.shared
     private var isInFields = false
     private var position = 0
     private var seen: SeenFields = []
@@ -51,7 +50,7 @@ public struct ResponseHeadParser: Sendable {
         }
         var line = FieldLine()
         while true {
-            switch line.parse(bytes, from: position, names) {
+            switch line.parse(bytes, from: position, .shared) {
             case .field:
                 guard head.fields.count < fieldLimit else { return .failed(.tooManyFields(limit: fieldLimit)) }
                 head.fields.append(line.field)

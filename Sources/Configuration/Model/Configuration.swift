@@ -3,7 +3,7 @@ public import Transport
 
 /// A configuration that was checked whole: what runs on it never checks again.
 ///
-/// Immutable once loaded and posted to every shard; a request keeps the one it began with. `ConfigurationLoader` makes
+/// Immutable once loaded; every shard gets a copy, and a request keeps the one it began with. `ConfigurationLoader` makes
 /// it from a file; the memberwise defaults are those of the file's directives.
 public struct Configuration: Sendable {
     /// The file that it was read from, as it was named.

@@ -74,7 +74,7 @@ public final class Route: Sendable {
         self.position = position
     }
 
-    /// The same route as another object, with lists of its own.
+    /// The same route as another object. The lists that requests go through are its own too, but for origins and long texts.
     public func replica() -> Route { Route(self) }
 
     /// Member by member, so that the compiler asks for those to come.

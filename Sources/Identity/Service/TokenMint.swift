@@ -2,7 +2,7 @@ public import Configuration
 internal import JOSE
 internal import Synchronization
 
-/// Makes the gateway's own tokens, and recognises those that it gets back for a refresh. One for each configuration.
+/// Makes the gateway's own tokens, and recognises those that it gets back for a refresh. Made with a configuration.
 public final class TokenMint: Sendable {
     /// The `identity` block.
     public let settings: IdentitySettings

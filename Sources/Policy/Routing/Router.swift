@@ -2,7 +2,7 @@ public import Configuration
 public import HTTP
 import JOSE
 
-/// Finds the route of a request. Immutable; all shards share it.
+/// Finds the route of a request. Immutable.
 ///
 /// The most specific pattern wins, whatever the order in the file: segment by segment a literal before `{name}`, a
 /// longer pattern before a shorter one, one that names methods before one that takes all, one for the request's host
