@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -48,6 +49,17 @@ static inline int64_t clinux_realtime_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// Bytes that came and were not read, and bytes that were sent and not acknowledged; 0 where the kernel cannot tell.
+static inline int clinux_unread(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) == 0 ? count : 0;
+}
+
+static inline int clinux_unacknowledged(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, TIOCOUTQ, &count) == 0 ? count : 0;
 }
 
 // A non-blocking, close-on-exec connection; declared here since accept4 is a GNU name.

@@ -111,6 +111,15 @@ public final class StreamSocket {
         return result == 0 ? error : clinux_errno()
     }
 
+    /// Whether `close` can take nothing from the peer. A reset, which drops what is on its way, follows when bytes are unread,
+    /// or when more of them come before the last of ours has arrived (RFC 9112 §9.6).
+    public var canCloseAtOnce: Bool {
+        clinux_unread(descriptor) == 0 && clinux_unacknowledged(descriptor) <= Self.firstFlight
+    }
+
+    /// What a connection sends before the first acknowledgement: ten segments (RFC 6928 §2).
+    private static let firstFlight = 10 * 1460
+
     /// Ends our side: TLS says `close_notify`, the kernel sends FIN; the peer may still send.
     public func shutDownWriting() {
         guard descriptor >= 0 else { return }

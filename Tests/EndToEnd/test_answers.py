@@ -2,12 +2,13 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from support import eventually
+from support import PATIENCE, eventually
 from support.upstream import answer, chunk
 from support.wire import Truncated, request
 
@@ -170,20 +171,37 @@ def stopped(pid):
 @pytest.mark.parametrize("listener", ["plain", "tls"])
 def test_the_last_answer_comes_although_the_client_said_more(start, upstream, good, listener):
     """Bytes that nobody reads make a close a reset, which would take with it what was not sent yet (RFC 9112 §9.6)."""
-    gateway = start()
+    gateway, answered = start(), threading.Event()
 
     def script(connection, _):
         os.kill(gateway.process.pid, signal.SIGSTOP)
-        try:
-            eventually(lambda: stopped(gateway.process.pid))
-            connection.send(answer(b"last"))
-            wire.send(b"\r\n")
-            time.sleep(0.05)
-        finally:
-            os.kill(gateway.process.pid, signal.SIGCONT)
+        eventually(lambda: stopped(gateway.process.pid))
+        connection.send(answer(b"last"))
+        answered.set()
 
     upstream.script = script
     for _ in range(5):
+        answered.clear()
         with gateway.connect(listener) as wire:
-            reply = wire.send(request("GET", "/api/x", "Connection: close", token=good)).answer()
+            wire.send(request("GET", "/api/x", "Connection: close", token=good))
+            try:
+                assert answered.wait(5 * PATIENCE)
+                wire.send(b"\r\n")
+                time.sleep(0.05)
+            finally:
+                os.kill(gateway.process.pid, signal.SIGCONT)
+            reply = wire.answer()
             assert (reply.status, reply.body) == (200, b"last")
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+def test_a_long_last_answer_comes_although_the_client_said_more(start, upstream, good, listener):
+    """As above, with most of the answer still in the kernel when the last of it was written."""
+    gateway, long = start(), b"x" * 300_000
+    upstream.script = answer(long)
+    with gateway.connect(listener, receive_buffer=4096) as wire:
+        wire.send(request("GET", "/api/x", "Connection: close", token=good))
+        time.sleep(0.3)
+        wire.send(b"\r\n")
+        reply = wire.answer()
+        assert (reply.status, len(reply.body)) == (200, len(long))

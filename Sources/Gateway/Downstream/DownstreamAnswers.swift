@@ -100,7 +100,7 @@ extension DownstreamConnection {
     private func finishClosing() {
         closesAfterOutput = false
         guard phase == .lingering else { return close() }
-        if upload.isComplete && (input?.isEmpty ?? true) { return close() }
+        if upload.isComplete && (input?.isEmpty ?? true) && socket.canCloseAtOnce { return close() }
         socket.shutDownWriting()
         resumeReading()
         worker.shard.set(readTimer, after: Self.lingerTime)
