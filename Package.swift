@@ -49,16 +49,18 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        // PostgreSQL's own client: its TLS, authentication and fail-over between hosts are what operators know.
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
         module("Observability", ["CLinux", log]),
         module("Transport", ["CLinux", "COpenSSL", "Observability"]),
         module("HTTP", ["Transport", "CNghttp2", "COpenSSL"]),
         module("JOSE", ["COpenSSL"]),
-        module("Configuration", ["JOSE", "HTTP", "Transport", "CLinux"]),
+        module("Configuration", ["JOSE", "HTTP", "Transport", "CLinux", "CPostgres"]),
         module("Policy", ["Configuration", "JOSE", "HTTP"]),
         module("Identity", ["Policy", "Configuration", "JOSE", "HTTP", "Transport", "Observability", "COpenSSL"]),
         module("Providers", ["Policy", "Configuration", "JOSE", "HTTP", "Transport"]),
-        module("Stores", ["Identity", "CLinux", sqlite]),
+        module("Stores", ["Identity", "Configuration", "CLinux", "CPostgres", sqlite]),
         // The keys page becomes part of the program.
         .target(
             name: "Gateway",

@@ -77,7 +77,7 @@ extension Server {
         let file: String
         switch configuration.store {
         case .sqlite(let path): file = path
-        case nil: file = Self.folder(of: configuration.path) + "/data/gatehouse.db"
+        case .postgres, nil: file = Self.folder(of: configuration.path) + "/data/gatehouse.db"
         }
         return Self.folder(of: file)
     }

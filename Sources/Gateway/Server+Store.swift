@@ -10,9 +10,9 @@ extension Server {
     /// Loads what counts on requests and begins to follow the store; and begins the service that changes it.
     func followStore() throws(ServerError) {
         guard let store else { return }
-        let follower = StoreFollower(store: store, revocationLag: configuration.revocationLag) { [weak self] event in
-            self?.storeChanged(event)
-        }
+        let follower = StoreFollower(
+            store: store, revocationLag: configuration.revocationLag, silenceAtMost: configuration.storeStale
+        ) { [weak self] event in self?.storeChanged(event) }
         self.follower = follower
         do throws(StoreError) {
             let found = try follower.start()
@@ -40,6 +40,12 @@ extension Server {
         case .revocations(let log): control.async { [self] in take(log) }
         case .lost(let error): logger.error("the store cannot be read, what is known of it stays: \(error)")
         case .recovered: logger.notice("the store can be read again")
+        case .silent(let isSilent):
+            if isSilent { logger.error("store_stale is over: until the store answers, no credential is vouched for") }
+            control.async { [self] in
+                known.isSilent = isSilent
+                for worker in workers { worker.shard.post { worker.setStoreSilent(isSilent) } }
+            }
         }
     }
 

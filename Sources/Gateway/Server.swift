@@ -292,6 +292,8 @@ public final class Server: @unchecked Sendable {
         var changed: [String] = []
         if fresh.workers != configuration.workers { changed.append("workers") }
         if fresh.store != configuration.store { changed.append("store") }
+        if fresh.revocationLag != configuration.revocationLag { changed.append("revocation_lag") }
+        if fresh.storeStale != configuration.storeStale { changed.append("store_stale") }
         if fresh.user != configuration.user { changed.append("user") }
         if fresh.accessLog != configuration.accessLog { changed.append("access_log") }
         if fresh.limits.connections != configuration.limits.connections { changed.append("max_connections") }

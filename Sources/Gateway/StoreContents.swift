@@ -5,6 +5,8 @@ import Policy
 struct StoreContents: Sendable {
     var keys = KeyTable.empty
     var revocations = RevocationSet()
+    /// The store has not answered for `store_stale`.
+    var isSilent = false
     /// Keys that were fetched, by the issuer's index; none that an issuer has lost.
     var remoteKeys: [Int: [VerificationKey]] = [:]
 

@@ -92,10 +92,12 @@ final class Worker: @unchecked Sendable {
 
     private static func authenticator(_ serving: Serving, _ known: StoreContents) -> Authenticator {
         let configuration = serving.configuration
-        return Authenticator(
+        let authenticator = Authenticator(
             issuers: known.issuers(configuration.issuers), keyPrefix: configuration.keyPrefix,
             tokenLimit: configuration.limits.token, introspects: !configuration.introspections.isEmpty,
             keys: known.keys, revocations: known.revocations)
+        authenticator.isStoreSilent = known.isSilent
+        return authenticator
     }
 
     // MARK: Configuration
@@ -154,6 +156,8 @@ final class Worker: @unchecked Sendable {
     func replaceIssuers(_ issuers: [TokenIssuer]) { authenticator.replaceIssuers(issuers) }
 
     func replaceRevocations(_ all: RevocationSet) { authenticator.replaceRevocations(all) }
+
+    func setStoreSilent(_ isSilent: Bool) { authenticator.isStoreSilent = isSilent }
 
     func apply(_ revocations: [Revocation]) { authenticator.apply(revocations, now: clock.update()) }
 

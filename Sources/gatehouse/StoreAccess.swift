@@ -9,9 +9,14 @@ import Stores
 enum StoreAccess {
     /// The store, made when it is missing; `nil` when the configuration names none.
     static func open(_ configuration: Configuration) throws -> (any IdentityStore)? {
-        guard case .sqlite(let path)? = configuration.store else { return nil }
         let owner = try configuration.user.map(owner(named:))
-        do throws(StoreError) { return try SQLiteStore(path: path, owner: owner) } catch {
+        do throws(StoreError) {
+            switch configuration.store {
+            case .sqlite(let path): return try SQLiteStore(path: path, owner: owner)
+            case .postgres(let location): return try PostgresStore(location)
+            case nil: return nil
+            }
+        } catch {
             throw CommandFailure(error.message)
         }
     }
@@ -28,17 +33,27 @@ enum StoreAccess {
     static func contentsForReading(
         _ configuration: Configuration
     ) throws -> (keys: [KeyRecord], revocations: [Revocation]) {
-        guard case .sqlite(let path)? = configuration.store else { return ([], []) }
-        guard FileManager.default.fileExists(atPath: path) else {
-            Output.error("note: there is no store \(path) yet, so no API key is known")
-            return ([], [])
-        }
         do throws(StoreError) {
-            let store = try SQLiteStore(path: path, creating: false)
+            let store: any IdentityStore
+            switch configuration.store {
+            case .sqlite(let path):
+                guard FileManager.default.fileExists(atPath: path) else { return nothing(at: path) }
+                store = try SQLiteStore(path: path, creating: false)
+            case .postgres(let location):
+                let found = try PostgresStore(location, creating: false)
+                guard try found.isThere() else { return nothing(at: location.name) }
+                store = found
+            case nil: return ([], [])
+            }
             return (try store.keys(), try store.revocations(after: -1, now: WallClock.now).entries)
         } catch {
             throw CommandFailure(error.message)
         }
+    }
+
+    private static func nothing(at name: String) -> (keys: [KeyRecord], revocations: [Revocation]) {
+        Output.error("note: there is no store \(name) yet, so no API key is known")
+        return ([], [])
     }
 
     private static func owner(named name: String) throws -> StoreOwner {

@@ -9,7 +9,7 @@ struct ConfigurationTests {
         workers 3; drain_timeout 5s; access_log logs/access.log json; trusted_proxies 10.0.0.0/8 ::1;
         listen 0.0.0.0:8443 tls; listen [::]:8080 redirect proxy_protocol; listen unix:g.sock plain;
         admin 127.0.0.1:9901; user root; realm "my agents"; key_prefix ag-; allow_insecure off;
-        store sqlite:data/g.db; revocation_lag 250ms;
+        store sqlite:data/g.db; revocation_lag 250ms; store_stale 5s;
         max_head 64k; max_fields 50; max_target 4k; max_token 8k; max_body 5m; max_chunk_extensions 128;
         max_connections 1000; head_timeout 7s; body_min_rate 1k 10s; handshake_timeout 3s; keepalive_timeout 2m;
         write_timeout 1h; http2_max_streams 10; http2_window 1m; http2_connection_window 2m; http2_resets 5;
@@ -57,6 +57,7 @@ struct ConfigurationTests {
         #expect(configuration.realm == "my agents")
         #expect(configuration.keyPrefix == "ag-")
         #expect(configuration.store == .sqlite(path: folder + "/data/g.db"))
+        #expect(configuration.storeStale == .seconds(5))
         #expect(configuration.revocationLag == .milliseconds(250))
         #expect(configuration.upstreams[1].servers.map(\.h2c) == [true])
         #expect(configuration.tls?.identities.count == 1)

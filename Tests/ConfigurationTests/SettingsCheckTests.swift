@@ -64,13 +64,29 @@ struct SettingsCheckTests {
                 "1:44: error: 'proxy' is no network; write one without bits behind its prefix like 10.0.0.0/8, or one address",
             ], why: "whom to believe is exact"),
         Row(
-            "stores", "store postgres:env:DATABASE_URL;",
-            [
-                "1:7: error: 'store postgres:' is not available yet in this version; write 'store sqlite:data/gatehouse.db;' for now"
-            ], why: "issue 2 part 4"),
+            "PostgreSQL without its connection string", "store postgres:env:DATABASE_URL;",
+            ["1:7: error: environment variable 'DATABASE_URL' is not set; set it before the start"],
+            why: "it is a secret"),
         Row(
-            "unknown stores", "store redis:x;", ["1:7: error: 'redis:x' is no store; write 'sqlite:data/gatehouse.db'"],
+            "a connection string in the file", "store postgres:postgres://u:hunter2@db/gatehouse;",
+            [
+                "1:7: error: 'store postgres:' takes 'env:NAME' or 'file:PATH' where the connection string stands; write 'store postgres:env:DATABASE_URL;'"
+            ], why: "it has a password in it"),
+        Row(
+            "a file that holds none", "store postgres:file:hs256.key;",
+            [
+                "1:7: error: file:hs256.key holds no connection string; it reads like postgres://USER:PASSWORD@HOST:5432/DATABASE, with % escapes in the password"
+            ], why: "libpq's own message would repeat parts of it"),
+        Row(
+            "unknown stores", "store redis:x;",
+            ["1:7: error: 'redis:x' is no store; write 'sqlite:data/gatehouse.db' or 'postgres:env:DATABASE_URL'"],
             why: "names"),
+        Row(
+            "a silence shorter than two looks", "revocation_lag 10s; store_stale 19s;",
+            [
+                "1:21: error: store_stale is shorter than twice revocation_lag; the store would count as silent between two looks at it"
+            ], why: "one look that is late is no silence"),
+        Row("a long lag alone", "revocation_lag 1h;", [], why: "the silence follows it"),
         Row(
             "users", "user nobody-is-called-so;",
             [

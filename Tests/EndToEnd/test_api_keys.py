@@ -8,7 +8,7 @@ import time
 import pytest
 
 from support import eventually
-from support.gateway import refusal
+from support.gateway import about_the_file, refusal
 from support.wire import request
 
 LAG = 1.0  # revocation_lag of the configuration
@@ -198,6 +198,7 @@ def test_an_agent_or_owner_that_cannot_be_a_header_is_refused(gateway):
         assert result.returncode in (1, 2)
 
 
+@about_the_file
 def test_the_store_is_for_its_owner_only(gateway):
     files = [path for path in gateway.folder.iterdir() if path.name.startswith("gatehouse.db")]
     assert files

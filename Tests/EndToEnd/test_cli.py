@@ -184,9 +184,10 @@ def test_a_certificate_and_a_foreign_key(stopped):
     assert "localhost.pem" in output and "other.key" in output and "belong" in output
 
 
-def test_what_a_later_version_brings_is_said(stopped):
-    output = broken(stopped, configuration().replace("store sqlite:gatehouse.db;", "store postgres:env:DATABASE_URL;"))
-    assert ": error: " in output and "not available yet" in output
+def test_a_store_in_postgresql_is_named_by_a_secret(stopped):
+    url = "postgres://gatehouse:hunter2@db.example.com/gatehouse"
+    output = broken(stopped, configuration().replace("store sqlite:gatehouse.db;", f"store postgres:{url};"))
+    assert ": error: " in output and "store postgres:env:DATABASE_URL;" in output and "hunter2" not in output
 
 
 def test_no_secret_is_in_a_message(stopped):

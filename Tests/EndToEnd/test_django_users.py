@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from support import eventually, free_port
+from support import eventually, free_port, postgres
 from support.accounts import LAG, Crowd, Session, identity, import_users, login, post, refresh
 from support.django_site import PEOPLE
-from support.gateway import JWT, ROUTES, refusal
+from support.gateway import JWT, ROUTES, STORE, refusal
 from support.tokens import decode, hs, resigned
 
 APPLICATION = Path(__file__).parent / "support" / "django_site.py"
@@ -74,6 +74,9 @@ def me(gateway, token):
 
 def hashes(gateway):
     """The stored hashes by e-mail, read from the store behind the gateway's back."""
+    if STORE == "postgres":
+        rows = postgres.psql(gateway.store_url(), "SELECT email, password_hash FROM gatehouse.users")
+        return dict(row.split("|", 1) for row in rows.splitlines())
     with sqlite3.connect(f"file:{gateway.folder}/gatehouse.db?mode=ro", uri=True) as store:
         return dict(store.execute("SELECT email, password_hash FROM users"))
 

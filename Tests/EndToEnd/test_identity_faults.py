@@ -25,7 +25,7 @@ from support.accounts import (
     revoke_key,
     rotate_key,
 )
-from support.gateway import refusal
+from support.gateway import about_the_file, refusal
 from support.wire import Truncated, elapsed
 
 ROUNDS = int(os.environ.get("GATEHOUSE_KILL_ROUNDS", "3"))
@@ -216,6 +216,7 @@ def requests_that_need_the_store(gateway, session, key):
     }
 
 
+@about_the_file
 def test_without_the_store_nothing_is_half_done_and_it_heals(gateway, upstream):
     session = Session(gateway, ADA)
     key = create_key(gateway, session.access)
@@ -236,6 +237,7 @@ def test_without_the_store_nothing_is_half_done_and_it_heals(gateway, upstream):
     session.assert_dead()
 
 
+@about_the_file
 def test_while_the_store_is_locked_requests_go_on(start, upstream):
     """On a gateway of its own: whatever another test still has to write would be waited for first."""
     gateway = start(jwt="", identity=identity())

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from support import eventually
-from support.gateway import refusal
+from support.gateway import about_the_file, refusal
 from support.identity import PASSWORD, Door, claims_of, header_of, identity_configuration
 from support.lab import private_pem, write_private
 from support.tokens import base64url
@@ -251,6 +251,7 @@ def test_a_shared_secret_is_not_published(door, good):
     refusal(door.send("GET", "/.well-known/jwks.json"), 404, "not_found")
 
 
+@about_the_file
 def test_a_store_that_is_gone_is_said_and_heals(start, tmp_path):
     """threats.md, 'Faults': nothing is guessed, and it heals by itself."""
     gateway = start(identity_configuration())

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support import PATIENCE, eventually
-from support.gateway import BINARY, Gateway, configuration
+from support.gateway import BINARY, Gateway, about_the_file, configuration
 from support.upstream import STREAM_HEAD, chunk
 from support.wire import Truncated, elapsed, request
 
@@ -183,6 +183,7 @@ def test_closed_standard_streams_stop_nobody(lab, start, upstream, good):
         assert gateway.ask("/api/x", token=good).status == 200
 
 
+@about_the_file
 def test_the_store_is_not_on_the_path_of_requests(start, upstream, good):
     """The store locked by somebody else: verification of held keys goes on, and it heals by itself."""
     import sqlite3

@@ -10,6 +10,7 @@ final class MemoryStore: Store {
         var failure: StoreError?
         var loads = 0
         var revocations: [Revocation] = []
+        var changed: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -86,6 +87,19 @@ final class MemoryStore: Store {
     }
 
     func revoke(_ revocation: Revocation) { state.withLock { $0.revocations.append(revocation) } }
+
+    func watch(_ changed: @escaping @Sendable () -> Void) { state.withLock { $0.changed = changed } }
+
+    /// Adds a key behind the back of a failure.
+    func force(_ key: KeyRecord) {
+        state.withLock { state in
+            state.counter += 1
+            state.keys.append(StoredKey(record: key, lastUsedAt: nil))
+        }
+    }
+
+    /// Says that something has changed.
+    func hint() { state.withLock { $0.changed }?() }
 
     func usable() throws(StoreError) { try access { _ in } }
 }

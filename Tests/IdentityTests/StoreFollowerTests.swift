@@ -20,6 +20,7 @@ struct StoreFollowerTests {
                 case .revocations: "revoked"
                 case .lost(let error): "lost: \(error.message)"
                 case .recovered: "recovered"
+                case .silent(let isSilent): isSilent ? "silent" : "heard"
                 }
             if case .keys(let new) = event { table.withLock { $0 = new } }
             events.withLock { $0.append(name) }
@@ -34,8 +35,8 @@ struct StoreFollowerTests {
     private let store = MemoryStore()
     private let reports = Reports()
 
-    private func follower(lag: Duration) -> StoreFollower {
-        StoreFollower(store: store, revocationLag: lag) { [reports] in reports.note($0) }
+    private func follower(lag: Duration, silenceAtMost: Duration = .seconds(60)) -> StoreFollower {
+        StoreFollower(store: store, revocationLag: lag, silenceAtMost: silenceAtMost) { [reports] in reports.note($0) }
     }
 
     private func key(_ secret: String) -> KeyRecord {
@@ -92,6 +93,36 @@ struct StoreFollowerTests {
     func failingStart() {
         store.failure = StoreError(.unreadable, "damaged")
         #expect(throws: StoreError(.unreadable, "damaged")) { try follower(lag: .seconds(1)).start() }
+    }
+
+    @Test("a hint has the store looked at, long before its turn; many at once are one look")
+    func hints() throws {
+        let follower = follower(lag: .seconds(3_600))
+        defer { follower.stop() }
+        _ = try follower.start()
+        try store.create(key("one"))
+        for _ in 0..<100 { store.hint() }
+        #expect(reports.wait())
+        #expect(reports.latest?.find(APIKey.digest(of: "one"))?.id == "one")
+        follower.refresh()
+        #expect(reports.all == ["changed"] && store.loads == 2)
+    }
+
+    @Test("a silence that is too long is told of once, and its end behind what the store then says")
+    func silence() throws {
+        let follower = follower(lag: .milliseconds(20), silenceAtMost: .milliseconds(100))
+        defer { follower.stop() }
+        _ = try follower.start()
+        store.failure = StoreError(.unavailable, "gone")
+        #expect(reports.wait() && reports.wait())
+        let lost = ContinuousClock.now
+        #expect(reports.all == ["lost: gone", "silent"])
+        #expect(follower.silence ?? .zero > .milliseconds(100))
+        while lost.duration(to: .now) < .milliseconds(200) { follower.refresh() }
+        store.force(key("one"))
+        store.failure = nil
+        #expect(reports.wait() && reports.wait() && reports.wait())
+        #expect(reports.all == ["lost: gone", "silent", "changed", "recovered", "heard"])
     }
 
     @Test("nothing is reported after stop")

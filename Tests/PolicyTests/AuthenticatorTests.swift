@@ -36,6 +36,28 @@ struct AuthenticatorTests {
         #expect(authenticator.cacheCount == 0, "a failure is never remembered")
     }
 
+    /// What was revoked or made meanwhile is not known, so nobody is vouched for, and nobody is told that he is nobody.
+    @Test func whileTheStoreIsSilentNobodyIsVouchedFor() throws {
+        let authenticator = try Samples.authenticator(
+            keys: KeyTable([Samples.key("rk_good"), Samples.key("rk_revoked", revokedAt: 5)]))
+        let token = try "Bearer \(Samples.token())"
+        let rows: [(String?, Refusal?)] = [
+            (token, .storeUnavailable), ("Bearer rk_good", .storeUnavailable), ("Bearer rk_new", .storeUnavailable),
+            ("Bearer rk_revoked", .apiKeyRevoked(at: 5)), ("Bearer garbage", .tokenInvalid), (nil, .credentialsMissing),
+        ]
+        let principal = try #require(authenticator.principal(token))
+        #expect(authenticator.refusal(for: principal) == nil)
+        authenticator.isStoreSilent = true
+        for (value, expected) in rows { #expect(authenticator.refusal(value) == expected, "\(value ?? "none")") }
+        #expect(authenticator.refusal(for: principal) == .storeUnavailable, "one that was asked for, too")
+        #expect(
+            authenticator.refusal(forRunning: principal, since: Samples.now, now: Samples.now, grace: 0) == nil,
+            "what runs goes on")
+        authenticator.isStoreSilent = false
+        #expect(authenticator.principal(token) != nil && authenticator.principal("Bearer rk_good") != nil)
+        #expect(authenticator.refusal("Bearer rk_new") == .apiKeyInvalid)
+    }
+
     @Test func aTokenLongerThanTheLimitIsInvalid() throws {
         let token = try Samples.token(["groups": .string(String(repeating: "g", count: 9000))])
         #expect(token.utf8.count > 12000 && token.utf8.count < 16384)

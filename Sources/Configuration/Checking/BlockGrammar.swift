@@ -24,6 +24,7 @@ struct BlockGrammar: Sendable {
             .line("admin", "127.0.0.1:9901"),
             .line("store", "sqlite:data/gatehouse.db"),
             .line("revocation_lag", "1s"),
+            .line("store_stale", "1m"),
             .line("allow_insecure", "on"),
             .line("user", "NAME"),
             .line("realm", "\"gatehouse\""),

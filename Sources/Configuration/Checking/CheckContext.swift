@@ -60,12 +60,6 @@ final class CheckContext {
                 suggestion: suggestion(for: name, in: grammar))
             return nil
         }
-        if case .later(let instead) = rule.availability {
-            error(
-                "'\(name)' is not available yet in this version", at: directive.name,
-                suggestion: instead ?? "remove it for now")
-            return nil
-        }
         return rule
     }
 

@@ -40,7 +40,18 @@ struct ConfigurationChecker {
         if result.store == nil, needsStore(result) {
             result.store = .sqlite(path: file.source.resolve("data/gatehouse.db"))
         }
+        checkStaleness(blocks("store_stale").first, &result)
         return result
+    }
+
+    /// The store is asked twice within the lag: one look that is late is no silence.
+    private func checkStaleness(_ directive: Directive?, _ result: inout Configuration) {
+        let shortest = result.revocationLag * 2
+        guard result.storeStale < shortest else { return }
+        guard let directive else { return result.storeStale = shortest }
+        context.error(
+            "store_stale is shorter than twice revocation_lag", at: directive.name,
+            suggestion: "the store would count as silent between two looks at it")
     }
 
     /// A connection that bears less than one of its streams would make that window a lie.

@@ -11,6 +11,7 @@ struct SettingsChecker {
         case "workers": set(&result.workers, word.text == "auto" ? result.workers : context.integer(word, 1...1024))
         case "drain_timeout": set(&result.drainTimeout, context.duration(word, .zero ... .seconds(86_400)))
         case "revocation_lag": set(&result.revocationLag, context.duration(word, .milliseconds(10) ... .seconds(3600)))
+        case "store_stale": set(&result.storeStale, context.duration(word, .seconds(1) ... .seconds(86_400)))
         case "access_log": set(&result.accessLog, accessLog(directive.arguments))
         case "trusted_proxies": result.trustedProxies = directive.arguments.compactMap(block)
         case "store": result.store = store(word)
@@ -99,15 +100,13 @@ struct SettingsChecker {
 
     private func store(_ word: Word) -> StoreLocation? {
         if word.text.hasPrefix("postgres:") {
-            context.error(
-                "'store postgres:' is not available yet in this version", at: word,
-                suggestion: "write 'store sqlite:data/gatehouse.db;' for now")
-            return nil
+            return PostgresChecker(context: context).check(word).map(StoreLocation.postgres)
         }
         let name = String(word.text.dropFirst("sqlite:".count))
         guard word.text.hasPrefix("sqlite:"), !name.isEmpty, !name.utf8.contains(0) else {
             context.error(
-                "'\(word.text.clipped)' is no store", at: word, suggestion: "write 'sqlite:data/gatehouse.db'")
+                "'\(word.text.clipped)' is no store", at: word,
+                suggestion: "write 'sqlite:data/gatehouse.db' or 'postgres:env:DATABASE_URL'")
             return nil
         }
         return .sqlite(path: word.span.file.resolve(name))

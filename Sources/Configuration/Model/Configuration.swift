@@ -26,6 +26,8 @@ public struct Configuration: Sendable {
     public var store: StoreLocation?
     /// The longest that a change in the store may take to act (`revocation_lag`).
     public var revocationLag: Duration = .seconds(1)
+    /// How long what is known of the store serves while it does not answer (`store_stale`): then no credential is vouched for.
+    public var storeStale: Duration = .seconds(60)
     /// Bounds on what a client may send and how slowly.
     public var limits: Limits = Limits()
     /// What an API key starts with (`key_prefix`).

@@ -38,4 +38,13 @@ public protocol Store: Sendable {
 
     /// Throws unless the store can be read and written now.
     func usable() throws(StoreError)
+
+    /// Calls `changed` soon after any process has changed something, where the store can tell; a hint that may be missed, from a queue of
+    /// the store's own. Called once.
+    func watch(_ changed: @escaping @Sendable () -> Void)
+}
+
+extension Store {
+    /// Tells nothing.
+    public func watch(_ changed: @escaping @Sendable () -> Void) {}
 }

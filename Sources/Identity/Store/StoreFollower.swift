@@ -5,8 +5,8 @@ internal import Transport
 
 /// Keeps the gateway's API keys and revocations in step with the store, whichever process changes it.
 ///
-/// Everything happens on its own queue, one step at a time; what others read is behind a mutex. A change acts within half
-/// the revocation lag plus the time to read it. While the store fails, what was known stays, and it is asked again.
+/// Everything happens on its own queue, one step at a time; what others read is behind a mutex. A change acts at once where
+/// the store tells of it, and else within half the revocation lag plus the time to read it. While the store fails, what was known stays, and it is asked again.
 public final class StoreFollower: Sendable {
     /// What happened, reported on the follower's queue.
     public enum Event: Sendable {
@@ -18,6 +18,8 @@ public final class StoreFollower: Sendable {
         case lost(StoreError)
         /// The store can be read again.
         case recovered
+        /// The store has been silent for longer than it may, or, false, no longer is. Not on the follower's queue.
+        case silent(Bool)
     }
 
     private struct State {
@@ -26,23 +28,38 @@ public final class StoreFollower: Sendable {
         var sequence: Int64 = -1
         var lastHeard: ContinuousClock.Instant?
         var isLost = false
+        var isSilent = false
         var timer: (any DispatchSourceTimer)?
+        /// Looks at the clock on another queue than the one where the store is waited for.
+        var watchdog: (any DispatchSourceTimer)?
     }
 
     private let store: any Store
     private let interval: Duration
+    private let silenceAtMost: Duration
     private let report: @Sendable (Event) -> Void
     private let queue = DispatchQueue(label: "gatehouse.store-follower")
+    private let clockQueue = DispatchQueue(label: "gatehouse.store-watchdog")
     private let state = Mutex(State())
+    private let isHinted = Atomic(false)
 
-    /// A follower that has not begun. `revocationLag` is the longest that a change may take to act.
-    public init(store: any Store, revocationLag: Duration, report: @escaping @Sendable (Event) -> Void) {
+    /// A follower that has not begun. `revocationLag` is the longest that a change may take to act, `silenceAtMost` how long the
+    /// store may leave unanswered what changed.
+    public init(
+        store: any Store, revocationLag: Duration, silenceAtMost: Duration, report: @escaping @Sendable (Event) -> Void
+    ) {
         self.store = store
+        self.silenceAtMost = silenceAtMost
         self.report = report
         interval = max(revocationLag / 2, .milliseconds(10))
     }
 
-    deinit { state.withLock { $0.timer?.cancel() } }
+    deinit {
+        state.withLock { state in
+            state.timer?.cancel()
+            state.watchdog?.cancel()
+        }
+    }
 
     /// Loads everything, begins to follow, and returns what there was, which is not reported.
     public func start() throws(StoreError) -> (keys: KeyTable, revocations: RevocationLog) {
@@ -50,21 +67,26 @@ public final class StoreFollower: Sendable {
         let first: Result<First, StoreError> = queue.sync {
             do throws(StoreError) {
                 let log = try readLog()
-                return .success((try load(counter: store.changeCounter()), log))
+                let table = try load(counter: store.changeCounter())
+                noteHeard()
+                return .success((table, log))
             } catch { return .failure(error) }
         }
         let found = try first.get()
         schedule()
+        store.watch { [weak self] in self?.hint() }
         return found
     }
 
     /// Ends following; a report under way is waited for.
     public func stop() {
         state.withLock { state in
-            state.timer?.cancel()
+            for timer in [state.timer, state.watchdog] { timer?.cancel() }
             state.timer = nil
+            state.watchdog = nil
         }
         queue.sync {}
+        clockQueue.sync {}
     }
 
     /// Looks at once, and returns when what changed has been reported. Not from within a report.
@@ -78,28 +100,53 @@ public final class StoreFollower: Sendable {
     /// How long the store has not answered; `nil` before the first load.
     public var silence: Duration? { lastHeard.map { $0.duration(to: .now) } }
 
-    private func schedule() {
-        let (seconds, attoseconds) = interval.components
-        let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
-        state.withLock { state in
-            let timer = DispatchSource.makeTimerSource(queue: queue)
-            timer.setEventHandler { [weak self] in self?.poll() }
-            timer.schedule(
-                deadline: .now() + .nanoseconds(nanoseconds), repeating: .nanoseconds(nanoseconds),
-                leeway: .nanoseconds(nanoseconds / 20))
-            timer.resume()
-            state.timer = timer
+    /// Looks soon, once for all hints that come meanwhile.
+    private func hint() {
+        guard !isHinted.exchange(true, ordering: .relaxed) else { return }
+        queue.async { [weak self] in
+            self?.isHinted.store(false, ordering: .relaxed)
+            self?.poll()
         }
     }
+
+    private func schedule() {
+        state.withLock { state in
+            state.timer = timer(on: queue) { [weak self] in self?.poll() }
+            state.watchdog = timer(on: clockQueue) { [weak self] in self?.checkSilence() }
+        }
+    }
+
+    /// A timer that runs at each interval.
+    private func timer(on queue: DispatchQueue, _ handler: @escaping @Sendable () -> Void) -> any DispatchSourceTimer {
+        let (seconds, attoseconds) = interval.components
+        let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+        let timer = DispatchSource.makeTimerSource(queue: queue)
+        timer.setEventHandler(handler: handler)
+        timer.schedule(
+            deadline: .now() + .nanoseconds(nanoseconds), repeating: .nanoseconds(nanoseconds),
+            leeway: .nanoseconds(nanoseconds / 20))
+        timer.resume()
+        return timer
+    }
+
+    /// Tells when the store begins or ends to have been silent for too long.
+    private func checkSilence() {
+        let change: Bool? = state.withLock { state in
+            guard let lastHeard = state.lastHeard else { return nil }
+            let isSilent = lastHeard.duration(to: .now) > silenceAtMost
+            defer { state.isSilent = isSilent }
+            return isSilent == state.isSilent ? nil : isSilent
+        }
+        if let change { report(.silent(change)) }
+    }
+
+    private func noteHeard() { state.withLock { $0.lastHeard = .now } }
 
     @discardableResult
     private func poll() -> Bool {
         do throws(StoreError) {
             let counter = try store.changeCounter()
-            let isUnchanged = state.withLock { state in
-                if state.counter == counter { state.lastHeard = .now }
-                return state.counter == counter
-            }
+            let isUnchanged = state.withLock { $0.counter == counter }
             let changed = isUnchanged ? nil : try load(counter: counter)
             if let changed { report(.keys(changed)) }
             let log = try readLog()
@@ -109,6 +156,9 @@ public final class StoreFollower: Sendable {
             }
             if hasRecovered { report(.recovered) }
             if log.isWhole || !log.entries.isEmpty { report(.revocations(log)) }
+            // Behind what it said, so that a silence is over when that is known.
+            noteHeard()
+            clockQueue.async { [weak self] in self?.checkSilence() }
             return true
         } catch {
             let wasLost = state.withLock { state in
@@ -130,10 +180,7 @@ public final class StoreFollower: Sendable {
     /// The counter is read before the keys: a change in between is then seen twice, never missed.
     private func load(counter: Int64) throws(StoreError) -> KeyTable {
         let table = KeyTable(try store.keys())
-        state.withLock { state in
-            state.counter = counter
-            state.lastHeard = .now
-        }
+        state.withLock { $0.counter = counter }
         return table
     }
 }

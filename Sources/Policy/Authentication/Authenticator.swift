@@ -32,6 +32,8 @@ public final class Authenticator {
     private var keys: KeyTable
     private let keyPrincipals: KeyPrincipals
     private var revocations: RevocationSet
+    /// The store has not answered for too long: what was revoked meanwhile is not known, so nobody is vouched for.
+    public var isStoreSilent = false
 
     /// Tokens that were found in the cache.
     public private(set) var cacheHits = 0
@@ -67,7 +69,9 @@ public final class Authenticator {
     }
 
     /// Judges a principal that was asked for: what was revoked meanwhile is refused.
-    public func refusal(for principal: Principal) -> Refusal? { revocations.refusal(for: principal) }
+    public func refusal(for principal: Principal) -> Refusal? {
+        isStoreSilent ? .storeUnavailable : revocations.refusal(for: principal)
+    }
 
     /// Goes on with another table: what was revoked, made or changed acts from the next request on.
     public func replaceKeys(_ table: KeyTable) {
@@ -136,7 +140,8 @@ public final class Authenticator {
     @inline(__always)
     private func result(_ examination: Examination) -> AuthenticationResult {
         switch examination {
-        case .principal(let principal, _): return .principal(principal)
+        case .principal(let principal, _):
+            return isStoreSilent ? .refused(.storeUnavailable) : .principal(principal)
         case .tokenFailed(.keyUnknown(let issuer, let hasKeys)): return .keyUnknown(issuer: issuer, hasKeys: hasKeys)
         case .tokenFailed(let failure): return .refused(failure.refusal)
         case .opaque: return .unknownToken
@@ -199,7 +204,8 @@ public final class Authenticator {
     /// Unknown and malformed keys get one answer.
     private func lookUp(_ key: Span<UInt8>, now: Int64) -> Examination {
         guard key.count <= Authenticator.keyLimit, let place = keys.place(of: sha256.hash(key)) else {
-            return .refused(.apiKeyInvalid)
+            // It may have been made meanwhile.
+            return .refused(isStoreSilent ? .storeUnavailable : .apiKeyInvalid)
         }
         switch keys.standing(at: place, now: now) {
         case .active: return judgeOwner(keyPrincipals.principal(at: place, of: keys), place)

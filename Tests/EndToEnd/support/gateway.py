@@ -10,13 +10,18 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import PATIENCE, eventually, free_port
+import pytest
+
+from . import PATIENCE, eventually, free_port, postgres
 from .wire import Wire, request
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 BINARY = Path(os.environ.get("GATEHOUSE_BINARY", ".build/debug/gatehouse"))
 if not BINARY.is_absolute():
     BINARY = REPOSITORY / BINARY
+# With `postgres` every store is a database of its own instead of a file.
+STORE = os.environ.get("GATEHOUSE_TEST_STORE", "sqlite")
+about_the_file = pytest.mark.skipif(STORE != "sqlite", reason="about the file that the store is otherwise")
 # What a crash or a sanitizer leaves on stderr.
 DISASTERS = ("Fatal error", "ThreadSanitizer", "AddressSanitizer", "*** Signal", "Program crashed")
 
@@ -106,6 +111,10 @@ class Gateway:
     def write(self, text):
         """Writes gateway.conf with the placeholders filled in."""
         text = text.replace("LAB", str(self.lab.folder))
+        if STORE == "postgres":
+            text = re.sub(r"sqlite:(\S*)gatehouse\.db", r"postgres:file:\1store.url", text)
+            if "postgres:file:store.url" in text and not (self.folder / "store.url").exists():
+                postgres.store_file(self.folder)
         if self.upstream is not None:
             text = text.replace("UPSTREAM", str(self.upstream if isinstance(self.upstream, int) else self.upstream.port))
         for name in ("tls", "plain", "redirect", "admin", "extra", "proxy"):
@@ -114,6 +123,10 @@ class Gateway:
         self.text = text
         (self.folder / "gateway.conf").write_text(text)
         return self
+
+    def store_url(self):
+        """The connection string of a store that is PostgreSQL's."""
+        return (self.folder / "store.url").read_text().strip()
 
     # Process
 

@@ -6,21 +6,14 @@ import Testing
 
 @testable import Stores
 
-@Suite("SQLiteStore: what was written is there, for every connection")
-struct SQLiteStoreTests {
-    private let folder: TemporaryFolder
-    private let path: String
-
-    init() throws {
-        folder = try TemporaryFolder()
-        path = folder.file("gatehouse.db")
-    }
-
-    @Test("a key comes back as it was created, also after the store was opened again")
-    func roundTrip() throws {
+@Suite("Stores: what was written is there, for every connection")
+struct StoreTests {
+    @Test("a key comes back as it was created, also after the store was opened again", arguments: StoreKind.all)
+    func roundTrip(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
         let key = Fixtures.key("k1", expiresAt: 5_000)
-        try SQLiteStore(path: path).create(key)
-        let stored = try #require(try SQLiteStore(path: path).key(id: "k1"))
+        try bed.open().create(key)
+        let stored = try #require(try bed.open().key(id: "k1"))
         #expect(stored.record.id == key.id)
         #expect(stored.record.agentID == key.agentID)
         #expect(stored.record.ownerID == key.ownerID)
@@ -34,9 +27,10 @@ struct SQLiteStoreTests {
         #expect(stored.lastUsedAt == nil)
     }
 
-    @Test("keys are listed by agent, oldest first")
-    func listing() throws {
-        let store = try SQLiteStore(path: path)
+    @Test("keys are listed by agent, oldest first", arguments: StoreKind.all)
+    func listing(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
         try store.create(Fixtures.key("b", createdAt: 2_000))
         try store.create(Fixtures.key("c", agent: "agent-2", createdAt: 500))
         try store.create(Fixtures.key("a", createdAt: 1_000))
@@ -47,17 +41,19 @@ struct SQLiteStoreTests {
         #expect(try store.key(id: "none") == nil)
     }
 
-    @Test("a value is never read as SQL")
-    func injection() throws {
-        let store = try SQLiteStore(path: path)
+    @Test("a value is never read as SQL", arguments: StoreKind.all)
+    func injection(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
         try store.create(Fixtures.key("a"))
         #expect(try store.storedKeys(ofAgent: "' OR 1=1 --").isEmpty)
         #expect(try store.revoke(id: "' OR 1=1 --", at: 1) == false)
     }
 
-    @Test("two keys with one id or one digest are refused and change nothing")
-    func uniqueness() throws {
-        let store = try SQLiteStore(path: path)
+    @Test("two keys with one id or one digest are refused and change nothing", arguments: StoreKind.all)
+    func uniqueness(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
         try store.create(Fixtures.key("a"))
         let counter = try store.changeCounter()
         #expect(throws: StoreError.self) { try store.create(Fixtures.key("a")) }
@@ -65,9 +61,12 @@ struct SQLiteStoreTests {
         #expect(try store.changeCounter() == counter)
     }
 
-    @Test("rotation ends the old key and adds the new one in one transaction", arguments: [Int64?.none, 4_600])
-    func rotation(graceUntil: Int64?) throws {
-        let store = try SQLiteStore(path: path)
+    @Test(
+        "rotation ends the old key and adds the new one in one transaction", arguments: StoreKind.all,
+        [Int64?.none, 4_600])
+    func rotation(_ kind: StoreKind, graceUntil: Int64?) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
         try store.create(Fixtures.key("old"))
         #expect(try store.rotate(id: "old", to: Fixtures.key("new"), graceUntil: graceUntil, now: 1_000))
         let old = try #require(try store.key(id: "old")).record
@@ -79,9 +78,10 @@ struct SQLiteStoreTests {
         #expect(try store.rotate(id: "absent", to: Fixtures.key("third"), graceUntil: 9_000, now: 1_001) == false)
     }
 
-    @Test("a rotation whose successor cannot be added leaves the old key as it was")
-    func failedRotation() throws {
-        let store = try SQLiteStore(path: path)
+    @Test("a rotation whose successor cannot be added leaves the old key as it was", arguments: StoreKind.all)
+    func failedRotation(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
         try store.create(Fixtures.key("old"))
         try store.create(Fixtures.key("other"))
         #expect(throws: StoreError.self) {
@@ -90,9 +90,10 @@ struct SQLiteStoreTests {
         #expect(try store.key(id: "old")?.record.revokedAt == nil)
     }
 
-    @Test("revocation keeps its first time; a key past its grace has been revoked since then")
-    func revocation() throws {
-        let store = try SQLiteStore(path: path)
+    @Test("revocation keeps its first time; a key past its grace has been revoked since then", arguments: StoreKind.all)
+    func revocation(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
         try store.create(Fixtures.key("a"))
         try store.create(Fixtures.key("rotated"))
         #expect(try store.rotate(id: "rotated", to: Fixtures.key("new"), graceUntil: 1_500, now: 1_000))
@@ -104,10 +105,13 @@ struct SQLiteStoreTests {
         #expect(try store.revoke(id: "absent", at: 3_000) == false)
     }
 
-    @Test("the change counter moves with what decides requests, for other connections too, and not with uses or reads")
-    func counter() throws {
-        let store = try SQLiteStore(path: path)
-        let other = try SQLiteStore(path: path)
+    @Test(
+        "the change counter moves with what decides requests, for other connections too, and not with uses or reads",
+        arguments: StoreKind.all)
+    func counter(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
+        let other = try bed.open()
         var seen = try other.changeCounter()
         func moved() throws -> Bool {
             let now = try other.changeCounter()
@@ -127,18 +131,20 @@ struct SQLiteStoreTests {
         #expect(try moved() == false)
     }
 
-    @Test("last uses never move backwards, and uses of unknown keys are passed over")
-    func uses() throws {
-        let store = try SQLiteStore(path: path)
+    @Test("last uses never move backwards, and uses of unknown keys are passed over", arguments: StoreKind.all)
+    func uses(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let store = try bed.open()
         try store.create(Fixtures.key("a"))
         try store.record(uses: [KeyUse(keyID: "a", usedAt: 2_000), KeyUse(keyID: "gone", usedAt: 2_000)])
         try store.record(uses: [KeyUse(keyID: "a", usedAt: 1_000)])
         #expect(try store.key(id: "a")?.lastUsedAt == 2_000)
     }
 
-    @Test("writers in parallel all get their turn")
-    func contention() throws {
-        let stores = [try SQLiteStore(path: path), try SQLiteStore(path: path)]
+    @Test("writers in parallel all get their turn", arguments: StoreKind.all)
+    func contention(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
+        let stores = [try bed.open(), try bed.open()]
         DispatchQueue.concurrentPerform(iterations: 2) { writer in
             for number in 0..<20 {
                 #expect(throws: Never.self) { try stores[writer].create(Fixtures.key("\(writer)-\(number)")) }
@@ -147,11 +153,11 @@ struct SQLiteStoreTests {
         #expect(try stores[0].keys().count == 40)
     }
 
-    @Test("stores that are opened at the same time migrate once")
-    func parallelOpening() throws {
-        let path = path
+    @Test("stores that are opened at the same time migrate once", arguments: StoreKind.all)
+    func parallelOpening(_ kind: StoreKind) throws {
+        let bed = try StoreBed(kind)
         DispatchQueue.concurrentPerform(iterations: 4) { _ in
-            #expect(throws: Never.self) { try SQLiteStore(path: path).usable() }
+            #expect(throws: Never.self) { try bed.open().usable() }
         }
     }
 }

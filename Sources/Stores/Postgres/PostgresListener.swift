@@ -1,0 +1,58 @@
+internal import Dispatch
+internal import Synchronization
+
+/// Hears what PostgreSQL says on the store's channel, on a connection and a queue of its own. While there is no connection nothing is
+/// heard, which who polls survives; one more try follows every second, and each that succeeds counts as a change.
+final class PostgresListener: Sendable {
+    private static let pause = DispatchTimeInterval.seconds(1)
+
+    private struct State {
+        var changed: (@Sendable () -> Void)?
+        var source: (any DispatchSourceRead)?
+    }
+
+    private let settings: [String: String]
+    private let queue = DispatchQueue(label: "gatehouse.store-listener", qos: .utility)
+    private let state = Mutex(State())
+
+    /// A listener that has not begun.
+    init(_ settings: [String: String]) { self.settings = settings }
+
+    deinit { state.withLock { $0.source?.cancel() } }
+
+    /// Begins to listen.
+    func start(_ changed: @escaping @Sendable () -> Void) {
+        state.withLock { $0.changed = changed }
+        queue.async { [weak self] in self?.connect() }
+    }
+
+    private func connect() {
+        guard let connection = try? PostgresSession.open(settings),
+            (try? connection.query("LISTEN \(PostgresSchema.channel)")) != nil
+        else { return retry() }
+        state.withLock { state in
+            let source = DispatchSource.makeReadSource(fileDescriptor: connection.descriptor, queue: queue)
+            source.setEventHandler { [weak self] in self?.hear(connection) }
+            // The descriptor stays open until nothing watches it.
+            source.setCancelHandler { withExtendedLifetime(connection) {} }
+            source.resume()
+            state.source = source
+        }
+        report()
+    }
+
+    private func hear(_ connection: PostgresConnection) {
+        guard connection.consume() else {
+            state.withLock { state in
+                state.source?.cancel()
+                state.source = nil
+            }
+            return retry()
+        }
+        if connection.takeNotifications() > 0 { report() }
+    }
+
+    private func retry() { queue.asyncAfter(deadline: .now() + Self.pause) { [weak self] in self?.connect() } }
+
+    private func report() { state.withLock { $0.changed }?() }
+}

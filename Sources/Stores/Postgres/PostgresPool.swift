@@ -1,0 +1,157 @@
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// The connections of a store, lent to one caller at a time; at most `connectionsAtMost`.
+///
+/// A connection that the server has ended is noticed when it is lent, and another one opened. `generation` counts the databases that
+/// were seen behind the address: after a fail-over or a restored backup, places in logs and counters mean nothing any more.
+final class PostgresPool: Sendable {
+    /// Connections at once.
+    static let connectionsAtMost = 4
+    /// After a failed attempt to connect, the next callers get its failure for so long.
+    private static let pause = Duration.milliseconds(300)
+    /// Attempts of a transaction that others stand in the way of.
+    private static let attemptsAtMost = 5
+
+    /// A connection, and which database it leads to.
+    struct Lent {
+        let connection: PostgresConnection
+        let generation: Int64
+        fileprivate let isUsed: Bool
+    }
+
+    private struct State {
+        var idle: [PostgresConnection] = []
+        var database: String?
+        var generation: Int64 = 0
+        var failure: (failure: PostgresFailure, at: ContinuousClock.Instant)?
+    }
+
+    private let settings: [String: String]
+    private let slots = DispatchSemaphore(value: connectionsAtMost)
+    private let state = Mutex(State())
+
+    /// A pool that has no connection yet. `settings` are libpq's keywords.
+    init(_ settings: [String: String]) { self.settings = settings }
+
+    /// Runs statements that only read; a second time where a connection turns out to be dead.
+    func read<Result>(
+        _ body: (Lent) throws(PostgresFailure) -> Result
+    ) throws(PostgresFailure) -> Result {
+        try withSlot { () throws(PostgresFailure) in
+            let first = try take(fresh: false)
+            do throws(PostgresFailure) { return try use(first, body) } catch {
+                guard error.isLost, first.isUsed else { throw error }
+            }
+            return try use(take(fresh: true), body)
+        }
+    }
+
+    /// Runs a transaction, anew where others stood in its way. One whose commit got lost may have happened: nobody can tell.
+    func write<Result>(
+        _ body: (PostgresConnection) throws(PostgresFailure) -> Result
+    ) throws(PostgresFailure) -> Result {
+        try withSlot { () throws(PostgresFailure) in
+            var attempt = 1
+            while true {
+                let lent = try begin()
+                do throws(PostgresFailure) {
+                    return try use(lent) { lent throws(PostgresFailure) in try Self.finish(lent.connection, body) }
+                } catch {
+                    guard error.isWorthAnotherTry, attempt < Self.attemptsAtMost else { throw error }
+                    attempt += 1
+                }
+            }
+        }
+    }
+
+    private func withSlot<Result>(
+        _ body: () throws(PostgresFailure) -> Result
+    ) throws(PostgresFailure) -> Result {
+        guard slots.wait(timeout: .now() + .seconds(5)) == .success else {
+            throw PostgresFailure(
+                "all \(Self.connectionsAtMost) connections have been in use for five seconds", state: "55P03")
+        }
+        defer { slots.signal() }
+        return try body()
+    }
+
+    private func begin() throws(PostgresFailure) -> Lent {
+        // Whatever the database's default is: the statements count on a view of what is committed, at each.
+        let sql = "BEGIN ISOLATION LEVEL READ COMMITTED"
+        let first = try take(fresh: false)
+        do throws(PostgresFailure) {
+            try first.connection.query(sql)
+            return first
+        } catch { guard error.isLost, first.isUsed else { throw error } }
+        let second = try take(fresh: true)
+        try second.connection.query(sql)
+        return second
+    }
+
+    private static func finish<Result>(
+        _ connection: PostgresConnection, _ body: (PostgresConnection) throws(PostgresFailure) -> Result
+    ) throws(PostgresFailure) -> Result {
+        do throws(PostgresFailure) {
+            let result = try body(connection)
+            guard try connection.query("COMMIT").command == "COMMIT" else {
+                throw PostgresFailure("the transaction was rolled back")
+            }
+            return result
+        } catch {
+            if !error.isLost, !connection.isIdle { _ = try? connection.query("ROLLBACK") }
+            throw error
+        }
+    }
+
+    private func use<Result>(
+        _ lent: Lent, _ body: (Lent) throws(PostgresFailure) -> Result
+    ) throws(PostgresFailure) -> Result {
+        defer { giveBack(lent) }
+        return try body(lent)
+    }
+
+    private func giveBack(_ lent: Lent) {
+        guard lent.connection.isIdle else { return }
+        state.withLock { state in
+            if state.generation == lent.generation { state.idle.append(lent.connection) }
+        }
+    }
+
+    private func take(fresh: Bool) throws(PostgresFailure) -> Lent {
+        if fresh { state.withLock { $0.idle = [] } }
+        while let found = state.withLock({ state in state.idle.popLast().map { ($0, state.generation) } }) {
+            if Self.isAlive(found.0) { return Lent(connection: found.0, generation: found.1, isUsed: true) }
+        }
+        return try open()
+    }
+
+    /// An idle connection says something only when the server ends it.
+    private static func isAlive(_ connection: PostgresConnection) -> Bool {
+        var watched = pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&watched, 1, 0) != 0 else { return true }
+        return connection.consume()
+    }
+
+    private func open() throws(PostgresFailure) -> Lent {
+        if let last = state.withLock({ $0.failure }), last.at.duration(to: .now) < Self.pause { throw last.failure }
+        do throws(PostgresFailure) {
+            let connection = try PostgresSession.open(settings)
+            let database = try PostgresSession.database(connection)
+            let generation = state.withLock { state in
+                if state.database != database {
+                    if state.database != nil { state.generation += 1 }
+                    state.database = database
+                    state.idle = []
+                }
+                state.failure = nil
+                return state.generation
+            }
+            return Lent(connection: connection, generation: generation, isUsed: false)
+        } catch {
+            state.withLock { $0.failure = (error, .now) }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// What a connection is told first, and what it is asked about the server.
+enum PostgresSession {
+    /// Who waits for another's lock gives up before who waits for him does; a server whose client has gone forgets its transaction.
+    /// A commit that was answered is durable, whatever the database's default; names mean what they say.
+    private static let setup = """
+        SET lock_timeout = '4s';
+        SET idle_in_transaction_session_timeout = '15s';
+        SET search_path = pg_catalog;
+        SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+        """
+
+    /// A connection that statements of the store can be given to.
+    static func open(_ settings: [String: String]) throws(PostgresFailure) -> PostgresConnection {
+        let connection = try PostgresConnection(settings)
+        try connection.run(setup)
+        return connection
+    }
+
+    /// Which database this is: another text after a fail-over (another timeline), and for a backup that was restored elsewhere.
+    /// Where a hosted server does not tell the one, the other is left.
+    static func database(_ connection: PostgresConnection) throws(PostgresFailure) -> String {
+        let questions = [
+            "SELECT system_identifier::text FROM pg_control_system()",
+            """
+            SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END
+            """,
+            "SELECT oid::text FROM pg_database WHERE datname = current_database()",
+        ]
+        var answers: [String] = []
+        for question in questions {
+            do throws(PostgresFailure) { answers.append(try connection.query(question).first?.text(0) ?? "") } catch {
+                guard !error.isLost else { throw error }
+                answers.append("")
+            }
+        }
+        return answers.joined(separator: " ")
+    }
+}

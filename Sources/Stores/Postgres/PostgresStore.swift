@@ -1,0 +1,95 @@
+public import Configuration
+public import Identity
+internal import Policy
+
+/// The store of many gateways: a PostgreSQL database that they and the command line share.
+///
+/// A write that returned is durable. A transaction that others stand in the way of is begun anew; every wait has a bound. A connection
+/// that has ended is replaced in passing, so that a restart or a fail-over of the server heals by itself. One thing nobody can
+/// tell: whether a commit happened whose connection broke before the answer; it throws.
+public final class PostgresStore: IdentityStore {
+    static let generationShift: Int64 = 40
+
+    let name: String
+    let settings: [String: String]
+    private let pool: PostgresPool
+    private let listener: PostgresListener
+
+    /// Connects, and brings the tables to the newest version; when there are none, makes them, unless `creating` is false.
+    public init(_ location: PostgresLocation, creating: Bool = true) throws(StoreError) {
+        name = location.name
+        settings = location.settings
+        pool = PostgresPool(location.settings)
+        listener = PostgresListener(location.settings)
+        guard creating else { return }
+        try write { connection throws(PostgresFailure) in try PostgresSchema.migrate(connection) }
+    }
+
+    /// Whether the tables are there.
+    public func isThere() throws(StoreError) -> Bool {
+        try read { connection throws(PostgresFailure) in try PostgresSchema.isThere(connection) }
+    }
+
+    func read<Result>(
+        _ body: (PostgresConnection) throws(PostgresFailure) -> Result
+    ) throws(StoreError) -> Result {
+        do throws(PostgresFailure) {
+            return try pool.read { lent throws(PostgresFailure) in try body(lent.connection) }
+        } catch { throw error.error(name) }
+    }
+
+    func write<Result>(
+        _ body: (PostgresConnection) throws(PostgresFailure) -> Result
+    ) throws(StoreError) -> Result {
+        do throws(PostgresFailure) { return try pool.write(body) } catch { throw error.error(name) }
+    }
+
+    /// Another number after every change, whichever process made it, and for another database: one row.
+    public func changeCounter() throws(StoreError) -> Int64 {
+        do throws(PostgresFailure) {
+            return try pool.read { lent throws(PostgresFailure) in
+                let sql = "SELECT value FROM gatehouse.counters WHERE name = 'changes'"
+                guard let row = try lent.connection.query(sql).first else { throw PostgresRow.unreadable }
+                return try (lent.generation << Self.generationShift) + row.known(row.integer(0))
+            }
+        } catch { throw error.error(name) }
+    }
+
+    /// The log of revocations behind a place; all of it in another database, or in one that was set back.
+    public func revocations(after sequence: Int64, now: Int64) throws(StoreError) -> RevocationLog {
+        do throws(PostgresFailure) {
+            return try pool.read { lent throws(PostgresFailure) in
+                let base = lent.generation << Self.generationShift
+                let known = sequence < base ? -1 : sequence - base
+                // In one statement, so that the place belongs to the rows.
+                let rows = try lent.connection.query(
+                    """
+                    SELECT value, kind, subject, moment, until, $1::bigint < 0 OR value < $1::bigint
+                    FROM gatehouse.counters LEFT JOIN gatehouse.revocations
+                        ON (sequence > $1::bigint OR value < $1::bigint) AND until > $2::bigint
+                    WHERE name = 'revocations' ORDER BY sequence
+                    """, ["\(known)", "\(now)"])
+                guard let first = rows.first else { throw PostgresRow.unreadable }
+                let entries = try rows.map { row throws(PostgresFailure) in try PostgresRevocations.revocation(row) }
+                return RevocationLog(
+                    sequence: base + (try first.known(first.integer(0))), entries: entries.compactMap(\.self),
+                    isWhole: first.isTrue(5))
+            }
+        } catch { throw error.error(name) }
+    }
+
+    /// Throws unless the store can be read, and the server accepts writes.
+    public func usable() throws(StoreError) {
+        try read { connection throws(PostgresFailure) in
+            let sql = """
+                SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' FROM gatehouse.counters LIMIT 1
+                """
+            guard try connection.query(sql).first?.isTrue(0) == false else {
+                throw PostgresFailure("it is read only", state: "25006")
+            }
+        }
+    }
+
+    /// Calls `changed` whenever a process has changed something, as soon as the server says so.
+    public func watch(_ changed: @escaping @Sendable () -> Void) { listener.start(changed) }
+}

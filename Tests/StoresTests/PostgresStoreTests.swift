@@ -1,0 +1,231 @@
+import Configuration
+import Dispatch
+import Glibc
+import Identity
+import Policy
+import Synchronization
+import Testing
+
+@testable import Stores
+
+@Suite("PostgresStore: what a server of its own brings with it", .enabled(if: PostgresServer.settings != nil))
+struct PostgresStoreTests {
+    private static let now: Int64 = 1_800_000_000
+    private let bed: StoreBed
+
+    init() throws { bed = try StoreBed(.postgres) }
+
+    private func open(_ more: [String: String] = [:], creating: Bool = true) throws -> PostgresStore {
+        try PostgresStore(PostgresServer.location(bed.database, more), creating: creating)
+    }
+
+    private func failure(_ body: () throws -> Void) -> StoreError? {
+        do {
+            try body()
+            return nil
+        } catch { return error as? StoreError }
+    }
+
+    /// Ends every connection to the database but the caller's.
+    private func cutConnections() throws {
+        try PostgresServer.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(bed.database)'")
+    }
+
+    // MARK: Opening
+
+    @Test("tables are made once, never by who only reads, and not touched when a newer version made them")
+    func versions() throws {
+        let reader = try open(creating: false)
+        #expect(try !reader.isThere())
+        #expect(failure { _ = try reader.keys() }?.kind == .unreadable)
+        let store = try open()
+        try store.create(Fixtures.key("a"))
+        #expect(try reader.isThere() && reader.keys().count == 1)
+        _ = try open()
+        try PostgresServer.run("UPDATE gatehouse.version SET value = value + 1", in: bed.database)
+        let error = failure { _ = try open() }
+        #expect(error?.kind == .unreadable && error?.message.contains("newer version") == true)
+    }
+
+    @Test("a role needs no more than the schema; without that it is told what it lacks")
+    func rights() throws {
+        let role = bed.database
+        try PostgresServer.run("CREATE ROLE \(role) LOGIN")
+        defer { try? PostgresServer.run("DROP OWNED BY \(role); DROP ROLE \(role)", in: bed.database) }
+        let error = failure { _ = try open(["user": role]) }
+        #expect(error?.kind == .unreadable && error?.message.contains("own the schema 'gatehouse'") == true)
+        try PostgresServer.run("CREATE SCHEMA gatehouse AUTHORIZATION \(role)", in: bed.database)
+        let store = try open(["user": role])
+        try store.create(Fixtures.key("a"))
+        #expect(try store.changeCounter() == 2)
+    }
+
+    // MARK: A server that goes away
+
+    @Test("connections that the server has ended are replaced, for reads and for writes")
+    func cut() throws {
+        let store = try open()
+        try store.create(Fixtures.key("a"))
+        try cutConnections()
+        #expect(try store.keys().count == 1)
+        try cutConnections()
+        try store.create(Fixtures.key("b"))
+        #expect(try store.keys().count == 2)
+        #expect(try store.changeCounter() == 3, "the same server: no other generation")
+    }
+
+    @Test("a server that is not there, or says nothing, is unavailable, soon, and its name has no password")
+    func absent() throws {
+        let silent = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(silent) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
+                unsafe bind(silent, raw, length) == 0 && listen(silent, 8) == 0
+                    && getsockname(silent, raw, &length) == 0
+            }
+        }
+        let port = "\(UInt16(bigEndian: address.sin_port))"
+        for settings in [["port": "1"], ["port": port]] {
+            let begun = ContinuousClock.now
+            let more = settings.merging(["host": "127.0.0.1", "password": "hunter2", "sslmode": "prefer"]) { $1 }
+            let error = failure { _ = try open(more) }
+            #expect(error?.kind == .unavailable)
+            #expect(error?.message.contains("hunter2") == false)
+            #expect(begun.duration(to: .now) < .seconds(10))
+        }
+    }
+
+    @Test("a database that takes no writes is said to be read only, and can be read")
+    func readOnly() throws {
+        let store = try open()
+        try store.create(Fixtures.key("a"))
+        try store.usable()
+        try PostgresServer.run("ALTER DATABASE \(bed.database) SET default_transaction_read_only = on")
+        let other = try open(creating: false)
+        #expect(failure { try other.usable() }?.kind == .readOnly)
+        #expect(failure { try other.create(Fixtures.key("b")) }?.kind == .readOnly)
+        #expect(try other.keys().count == 1)
+    }
+
+    @Test("a commit is durable although the database would rather not wait")
+    func durability() throws {
+        try PostgresServer.run("ALTER DATABASE \(bed.database) SET synchronous_commit = off")
+        let setting = try open().read { connection throws(PostgresFailure) in
+            try connection.query("SHOW synchronous_commit").first?.text(0)
+        }
+        #expect(setting == "on")
+    }
+
+    // MARK: Others at the same time
+
+    @Test("transactions that wait for each other are both carried out")
+    func deadlock() throws {
+        let store = try open()
+        for id in ["a", "b"] { try store.create(Fixtures.key(id)) }
+        let both = DispatchSemaphore(value: 0)
+        let other = DispatchSemaphore(value: 0)
+        let attempts = Atomic(0)
+        DispatchQueue.concurrentPerform(iterations: 2) { index in
+            #expect(throws: Never.self) {
+                try store.write { connection throws(PostgresFailure) in
+                    let isFirst = attempts.add(1, ordering: .relaxed).newValue <= 2
+                    let ids = index == 0 ? ["a", "b"] : ["b", "a"]
+                    let sql = "UPDATE gatehouse.api_keys SET last_used_at = coalesce(last_used_at, 0) + 1 WHERE id = $1"
+                    try connection.query(sql, [ids[0]])
+                    if isFirst {
+                        (index == 0 ? both : other).signal()
+                        (index == 0 ? other : both).wait()
+                    }
+                    try connection.query(sql, [ids[1]])
+                }
+            }
+        }
+        #expect(attempts.load(ordering: .relaxed) == 3, "one of them began anew")
+        #expect(try store.storedKeys(ofAgent: nil).map(\.lastUsedAt) == [2, 2])
+    }
+
+    @Test("who reads the log up to a place has everything before it, whoever commits first")
+    func orderOfLog() throws {
+        let stores = [try open(), try open()]
+        let first = try stores[0].revocations(after: -1, now: Self.now).sequence
+        let (isOpen, isDone) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        DispatchQueue.concurrentPerform(iterations: 2) { index in
+            #expect(throws: Never.self) {
+                guard index == 0 else {
+                    isOpen.wait()
+                    try stores[1].revokeToken("second", until: Self.now + 9)
+                    isDone.signal()
+                    return
+                }
+                try stores[0].write { connection throws(PostgresFailure) in
+                    try PostgresRevocations.append(.token("first", until: Self.now + 9), now: Self.now, to: connection)
+                    isOpen.signal()
+                    // A sequence of PostgreSQL's would let the second be seen now, and the first never.
+                    _ = isDone.wait(timeout: .now() + .milliseconds(300))
+                }
+            }
+        }
+        let log = try stores[0].revocations(after: first, now: Self.now)
+        #expect(log.entries == [.token("first", until: Self.now + 9), .token("second", until: Self.now + 9)])
+        #expect(log.sequence == first + 2 && !log.isWhole)
+    }
+
+    @Test("a log that was set back is read whole, and so is another database's")
+    func setBack() throws {
+        let store = try open()
+        for number in 0..<5 { try store.revokeToken("t\(number)", until: Self.now + 9) }
+        let log = try store.revocations(after: -1, now: Self.now)
+        #expect(log.sequence == 5 && log.isWhole)
+        try PostgresServer.run(
+            "UPDATE gatehouse.counters SET value = 2; DELETE FROM gatehouse.revocations WHERE sequence > 2",
+            in: bed.database)
+        let back = try store.revocations(after: log.sequence, now: Self.now)
+        #expect(back.isWhole && back.sequence == 2 && back.entries.count == 2)
+        // As after a restored backup: the database has another number, and the store another generation.
+        let backup = "\(bed.database)_backup"
+        try cutConnections()
+        try PostgresServer.run("ALTER DATABASE \(bed.database) RENAME TO \(backup)")
+        try PostgresServer.run("CREATE DATABASE \(bed.database) TEMPLATE \(backup)")
+        try PostgresServer.run("DROP DATABASE \(backup)")
+        let restored = try store.revocations(after: back.sequence, now: Self.now)
+        #expect(restored.isWhole && restored.entries.count == 2 && restored.sequence > back.sequence)
+        #expect(try store.changeCounter() > 1 << PostgresStore.generationShift)
+    }
+
+    @Test("a change is told of at once, whoever made it, and also behind a connection that broke")
+    func watching() throws {
+        let (store, other) = (try open(), try open())
+        let heard = DispatchSemaphore(value: 0)
+        store.watch { heard.signal() }
+        func hears(_ what: Comment) { #expect(heard.wait(timeout: .now() + .seconds(5)) == .success, what) }
+        hears("it has begun to listen")
+        try other.create(Fixtures.key("a"))
+        hears("a key")
+        try other.revokeToken("t", until: Self.now)
+        hears("a revocation")
+        try other.record(uses: [KeyUse(keyID: "a", usedAt: Self.now)])
+        #expect(heard.wait(timeout: .now() + .milliseconds(100)) == .timedOut, "a use is no change")
+        try cutConnections()
+        hears("it listens again, and may have missed something")
+        _ = try other.revoke(id: "a", at: Self.now)
+        hears("a key that is revoked")
+    }
+
+    // MARK: Values
+
+    @Test("what PostgreSQL cannot keep is refused or not found, never cut short")
+    func zeroBytes() throws {
+        let store = try open()
+        try store.revokeToken("t", until: Self.now + 9)
+        #expect(failure { try store.revokeToken("t\0x", until: Self.now + 9) }?.message.contains("NUL") == true)
+        #expect(try store.user(email: "a\0@example.com") == nil)
+        #expect(try store.inspect(.refresh(id: "r\0")) == .dead)
+        #expect(try store.revocations(after: -1, now: Self.now).entries.count == 1)
+        #expect(try store.keys().isEmpty, "the connection is as good as before")
+    }
+}
