@@ -30,9 +30,10 @@ final class MemoryStore: Store {
         }
     }
 
-    func keys() throws(StoreError) -> [KeyRecord] {
+    func keys(after counter: Int64) throws(StoreError) -> KeyChanges {
         state.withLock { $0.loads += 1 }
-        return try access { $0.map(\.record) }
+        let records = try access { $0.map(\.record) }
+        return KeyChanges(counter: try changeCounter(), records: records, isWhole: true)
     }
 
     func storedKeys(ofAgent agentID: String?) throws(StoreError) -> [StoredKey] {

@@ -233,7 +233,7 @@ final class UsageStore: IdentityStore {
     private var unasked: StoreError { StoreError(.failed, "nobody asks for this") }
 
     func usages(scope: String, subjects: [String]?, now: Int64) throws(StoreError) -> [Usage] { throw unasked }
-    func keys() throws(StoreError) -> [KeyRecord] { throw unasked }
+    func keys(after counter: Int64) throws(StoreError) -> KeyChanges { throw unasked }
     func storedKeys(ofAgent agentID: String?) throws(StoreError) -> [StoredKey] { throw unasked }
     func key(id: String) throws(StoreError) -> StoredKey? { throw unasked }
     func create(_ key: KeyRecord) throws(StoreError) { throw unasked }

@@ -1,3 +1,4 @@
+import Configuration
 import JOSE
 import Testing
 
@@ -50,6 +51,46 @@ struct KeyTableTests {
         #expect(record.standing(at: 100) == expected, "\(why)")
         let table = KeyTable([record])
         #expect(table.place(of: record.digest).map { table.standing(at: $0, now: 100) } == expected, "\(why)")
+    }
+
+    @Test func whatChangedIsFoundBeforeWhatWas() throws {
+        var limited = Samples.key("rk_2", id: "k2")
+        limited.limits = KeyLimits(quota: Quota(count: 5, period: .day))
+        let first = KeyTable([Samples.key("rk_1", id: "k1"), limited, Samples.key("rk_3", id: "k3")])
+        let second = try #require(
+            first.updated(with: [Samples.key("rk_1", id: "k1", revokedAt: 7), Samples.key("rk_4", id: "k4")]))
+        #expect(second.count == 4 && first.count == 3)
+        #expect(second.find(Samples.digest(of: "rk_1"))?.revokedAt == 7)
+        #expect(first.find(Samples.digest(of: "rk_1"))?.revokedAt == nil, "a table never changes")
+        #expect(second.find(limited.digest) == limited && second.find(Samples.digest(of: "rk_4"))?.id == "k4")
+        let third = try #require(
+            second.updated(with: [
+                Samples.key("rk_4", id: "k4", expiresAt: 50), Samples.key("rk_4", id: "k4", revokedAt: 60), limited,
+            ]))
+        #expect(third.count == 4)
+        #expect(third.find(Samples.digest(of: "rk_1"))?.revokedAt == 7, "an earlier change stays")
+        #expect(third.find(Samples.digest(of: "rk_4"))?.revokedAt == 60, "of two changes the last counts")
+        for (secret, standing) in [("rk_1", KeyStanding.revoked(at: 7)), ("rk_3", .active), ("rk_4", .revoked(at: 60))]
+        {
+            #expect(third.place(of: Samples.digest(of: secret)).map { third.standing(at: $0, now: 100) } == standing)
+        }
+        #expect(try #require(third.updated(with: [])).count == 4)
+        #expect(
+            third.updated(with: [Samples.key("rk_1", id: "a\r\nb")]) == nil, "it has to go, and only all records tell")
+    }
+
+    @Test func manyChangesAreTakenIn() throws {
+        func key(_ number: Int, revokedAt: Int64? = nil) -> KeyRecord {
+            Samples.key("rk_\(number)", agent: "a\(number)", id: "k\(number)", revokedAt: revokedAt)
+        }
+        var table = KeyTable((0..<1_000).map { key($0) })
+        for start in stride(from: 0, to: 2 * KeyTable.changesAtMost, by: 500) {
+            table = try #require(table.updated(with: (start..<start + 500).map { key($0, revokedAt: 9) }))
+        }
+        #expect(table.count == 8_500)
+        for number in 0..<8_500 {
+            #expect(table.find(Samples.digest(of: "rk_\(number)")) == key(number, revokedAt: 9))
+        }
     }
 
     @Test func manyKeysAreAllFound() {

@@ -5,8 +5,9 @@ public import Policy
 /// Calls block, so they are made on queues other than the shards'. A write that returned is durable; a write that threw
 /// changed nothing.
 public protocol Store: Sendable {
-    /// Every key, dead ones too: a revoked key is answered differently from one that never was.
-    func keys() throws(StoreError) -> [KeyRecord]
+    /// The keys that changed behind `counter`, dead ones too: a revoked key is answered differently from one that never was. Every key for
+    /// -1, and where that is the only way to tell what is no longer there.
+    func keys(after counter: Int64) throws(StoreError) -> KeyChanges
 
     /// The keys of one agent, or of all, oldest first.
     func storedKeys(ofAgent agentID: String?) throws(StoreError) -> [StoredKey]
@@ -30,7 +31,7 @@ public protocol Store: Sendable {
     /// What was counted for subjects of a scope, nil: for all, in the periods of `now`: those that end behind it.
     func usages(scope: String, subjects: [String]?, now: Int64) throws(StoreError) -> [Usage]
 
-    /// Another number after every change, whichever process made it. Cheap enough to be asked many times a second.
+    /// A higher number after every change of a key, whichever process made it. Cheap enough to be asked many times a second.
     func changeCounter() throws(StoreError) -> Int64
 
     /// What was revoked behind the place `sequence` of the log and still counts at `now`; -1: everything.
@@ -45,6 +46,9 @@ public protocol Store: Sendable {
 }
 
 extension Store {
+    /// Every key.
+    public func keys() throws(StoreError) -> [KeyRecord] { try keys(after: -1).records }
+
     /// Tells nothing.
     public func watch(_ changed: @escaping @Sendable () -> Void) {}
 }

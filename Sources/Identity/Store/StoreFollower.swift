@@ -23,7 +23,9 @@ public final class StoreFollower: Sendable {
     }
 
     private struct State {
-        var counter: Int64?
+        /// Nothing was read yet.
+        var counter: Int64 = -1
+        var keys = KeyTable.empty
         /// Of the log of revocations; nothing was read of it yet.
         var sequence: Int64 = -1
         var lastHeard: ContinuousClock.Instant?
@@ -67,7 +69,7 @@ public final class StoreFollower: Sendable {
         let first: Result<First, StoreError> = queue.sync {
             do throws(StoreError) {
                 let log = try readLog()
-                let table = try load(counter: store.changeCounter())
+                let table = try readKeys()
                 noteHeard()
                 return .success((table, log))
             } catch { return .failure(error) }
@@ -147,8 +149,7 @@ public final class StoreFollower: Sendable {
         do throws(StoreError) {
             let counter = try store.changeCounter()
             let isUnchanged = state.withLock { $0.counter == counter }
-            let changed = isUnchanged ? nil : try load(counter: counter)
-            if let changed { report(.keys(changed)) }
+            if !isUnchanged { report(.keys(try readKeys())) }
             let log = try readLog()
             let hasRecovered = state.withLock { state in
                 defer { state.isLost = false }
@@ -177,10 +178,20 @@ public final class StoreFollower: Sendable {
         return log
     }
 
-    /// The counter is read before the keys: a change in between is then seen twice, never missed.
-    private func load(counter: Int64) throws(StoreError) -> KeyTable {
-        let table = KeyTable(try store.keys())
-        state.withLock { $0.counter = counter }
-        return table
+    /// Takes in what changed, or everything where that cannot be told.
+    private func readKeys() throws(StoreError) -> KeyTable {
+        let (counter, known) = state.withLock { ($0.counter, $0.keys) }
+        var changes = try store.keys(after: counter)
+        var table = changes.isWhole ? KeyTable(changes.records) : known.updated(with: changes.records)
+        if table == nil {
+            changes = try store.keys(after: -1)
+            table = KeyTable(changes.records)
+        }
+        let fresh = table ?? .empty
+        state.withLock { state in
+            state.counter = changes.counter
+            state.keys = fresh
+        }
+        return fresh
     }
 }

@@ -43,8 +43,15 @@ final class PostgresConnection: @unchecked Sendable {
         unsafe PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
     }
 
-    /// Takes what the server has said unasked; false when it has ended the connection.
-    func consume() -> Bool { unsafe PQconsumeInput(handle) == 1 && PQstatus(handle) == CONNECTION_OK }
+    /// Takes all that the server has said unasked; false when it has ended the connection. To the end, since what it says last stands
+    /// before the end itself, and of that Dispatch tells once.
+    func consume() -> Bool {
+        var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&watched, 1, 0) != 0 {
+            guard unsafe PQconsumeInput(handle) == 1, unsafe PQstatus(handle) == CONNECTION_OK else { return false }
+        }
+        return true
+    }
 
     /// How many notifications came since the last call.
     func takeNotifications() -> Int {
@@ -73,9 +80,9 @@ final class PostgresConnection: @unchecked Sendable {
 
     /// Carries out one statement and takes its rows as they come, so that not all of them are here at once.
     func stream(
-        _ sql: String, _ body: (PostgresRow) throws(PostgresFailure) -> Void
+        _ sql: String, _ parameters: [String?], _ body: (PostgresRow) throws(PostgresFailure) -> Void
     ) throws(PostgresFailure) {
-        try send(sql, [])
+        try send(sql, parameters)
         unsafe PQsetSingleRowMode(handle)
         while let rows = try next() { if let row = rows.first { try body(row) } }
     }

@@ -52,16 +52,40 @@ enum PostgresKeys {
 
 /// API keys.
 extension PostgresStore {
-    /// Every key, dead ones too, taken row by row.
-    public func keys() throws(StoreError) -> [KeyRecord] {
-        try read { connection throws(PostgresFailure) in
-            var records: [KeyRecord] = []
-            try connection.stream("SELECT \(PostgresKeys.columns) FROM gatehouse.api_keys") {
-                row throws(PostgresFailure) in
-                records.append(try PostgresKeys.record(row))
+    /// The keys that changed behind a reading of the counter; all of them in another database or in one that was set back, and when one
+    /// was deleted.
+    public func keys(after counter: Int64) throws(StoreError) -> KeyChanges {
+        try lent { lent throws(PostgresFailure) in
+            let base = lent.generation << Self.generationShift
+            let known = counter - base
+            if known >= 0 {
+                let (value, whole, records) = try Self.keys(after: known, lent.connection)
+                if known >= whole, known <= value {
+                    return KeyChanges(counter: base + value, records: records, isWhole: false)
+                }
             }
-            return records
+            let (value, _, records) = try Self.keys(after: -1, lent.connection)
+            return KeyChanges(counter: base + value, records: records, isWhole: true)
         }
+    }
+
+    /// In one statement, so that the reading belongs to the rows; they are taken one by one. No condition but that on `changed`: else the
+    /// index would not be used.
+    private static func keys(
+        after known: Int64, _ connection: PostgresConnection
+    ) throws(PostgresFailure) -> (value: Int64, whole: Int64, [KeyRecord]) {
+        var reading: (value: Int64, whole: Int64)?
+        var records: [KeyRecord] = []
+        let sql = """
+            SELECT \(PostgresKeys.columns), value, whole
+            FROM gatehouse.key_changes LEFT JOIN gatehouse.api_keys ON changed > $1::bigint
+            """
+        try connection.stream(sql, ["\(known)"]) { row throws(PostgresFailure) in
+            if reading == nil { reading = (try row.known(row.integer(13)), try row.known(row.integer(14))) }
+            if row.text(0) != nil { records.append(try PostgresKeys.record(row)) }
+        }
+        guard let reading else { throw PostgresRow.unreadable }
+        return (reading.value, reading.whole, records)
     }
 
     /// The keys of one agent, or of all, oldest first.

@@ -1,5 +1,4 @@
 internal import Dispatch
-internal import Glibc
 internal import Synchronization
 
 /// The connections of a store, lent to one caller at a time; at most `connectionsAtMost`.
@@ -122,16 +121,10 @@ final class PostgresPool: Sendable {
     private func take(fresh: Bool) throws(PostgresFailure) -> Lent {
         if fresh { state.withLock { $0.idle = [] } }
         while let found = state.withLock({ state in state.idle.popLast().map { ($0, state.generation) } }) {
-            if Self.isAlive(found.0) { return Lent(connection: found.0, generation: found.1, isUsed: true) }
+            // An idle connection says something only when the server ends it.
+            if found.0.consume() { return Lent(connection: found.0, generation: found.1, isUsed: true) }
         }
         return try open()
-    }
-
-    /// An idle connection says something only when the server ends it.
-    private static func isAlive(_ connection: PostgresConnection) -> Bool {
-        var watched = pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0)
-        guard unsafe poll(&watched, 1, 0) != 0 else { return true }
-        return connection.consume()
     }
 
     private func open() throws(PostgresFailure) -> Lent {

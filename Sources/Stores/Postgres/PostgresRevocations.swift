@@ -20,8 +20,23 @@ enum PostgresRevocations {
             """, ["\(entry.kind)", entry.subject, entry.moment.map(String.init), "\(entry.until)"])
     }
 
-    /// The entry in a row of `revocations(after:now:)`; nil where nothing is joined, and for a kind that a newer version has added.
-    static func revocation(_ row: PostgresRow) throws(PostgresFailure) -> Revocation? {
+    /// What stands in the log behind a place and still counts, and the place behind that: in one statement, so that it belongs to the rows.
+    static func entries(
+        after sequence: Int64, now: Int64, _ connection: PostgresConnection
+    ) throws(PostgresFailure) -> (last: Int64, [Revocation]) {
+        let rows = try connection.query(
+            """
+            SELECT value, kind, subject, moment, until
+            FROM gatehouse.revocation_count LEFT JOIN gatehouse.revocations ON sequence > $1::bigint AND until > $2::bigint
+            ORDER BY sequence
+            """, ["\(sequence)", "\(now)"])
+        guard let first = rows.first else { throw PostgresRow.unreadable }
+        let entries = try rows.map { row throws(PostgresFailure) in try revocation(row) }
+        return (try first.known(first.integer(0)), entries.compactMap(\.self))
+    }
+
+    /// Nil where nothing is joined, and for a kind that a newer version has added.
+    private static func revocation(_ row: PostgresRow) throws(PostgresFailure) -> Revocation? {
         guard let kind = try row.integer(1) else { return nil }
         let entry = try RevocationEntry(
             kind: Int(kind), subject: row.known(row.text(2)), moment: row.integer(3), until: row.known(row.integer(4)))

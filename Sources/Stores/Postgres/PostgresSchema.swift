@@ -1,8 +1,9 @@
 /// The tables in PostgreSQL, all in a schema of their own, `gatehouse`, as the sequence of steps that made them. A step that was
 /// released never changes.
 ///
-/// Times are unix seconds. Texts are compared byte for byte. Both counters rise under the lock of their row, within the transaction that
-/// they count: who reads a value has everything up to it, which a sequence of PostgreSQL's does not promise.
+/// Times are unix seconds. Texts are compared byte for byte. Both counters, of changed keys and of revocations, rise under the lock of their
+/// row, within the transaction that they count: who reads a value has everything up to it, which a sequence of PostgreSQL's does
+/// not promise.
 enum PostgresSchema {
     /// The channel of `NOTIFY` that says that a counter has risen.
     static let channel = "gatehouse"
@@ -51,11 +52,18 @@ enum PostgresSchema {
     }
 
     private static let tables = """
-        CREATE TABLE gatehouse.counters (
-            name TEXT PRIMARY KEY,
+        CREATE TABLE gatehouse.key_changes (
+            single BOOLEAN PRIMARY KEY CHECK (single),
+            value BIGINT NOT NULL,
+            whole BIGINT NOT NULL,
+            transaction BIGINT NOT NULL
+        );
+        INSERT INTO gatehouse.key_changes VALUES (true, 1, 0, 0);
+        CREATE TABLE gatehouse.revocation_count (
+            single BOOLEAN PRIMARY KEY CHECK (single),
             value BIGINT NOT NULL
         );
-        INSERT INTO gatehouse.counters VALUES ('changes', 1), ('revocations', 0);
+        INSERT INTO gatehouse.revocation_count VALUES (true, 0);
         CREATE TABLE gatehouse.api_keys (
             id TEXT COLLATE "C" PRIMARY KEY,
             agent_id TEXT COLLATE "C" NOT NULL,
@@ -71,8 +79,10 @@ enum PostgresSchema {
             last_used_at BIGINT,
             rate_limit TEXT,
             quota TEXT,
-            position BIGINT GENERATED ALWAYS AS IDENTITY
+            position BIGINT GENERATED ALWAYS AS IDENTITY,
+            changed BIGINT NOT NULL
         );
+        CREATE INDEX api_keys_by_change ON gatehouse.api_keys (changed);
         CREATE INDEX api_keys_by_agent ON gatehouse.api_keys (agent_id, created_at);
         CREATE TABLE gatehouse.users (
             id TEXT COLLATE "C" PRIMARY KEY,
@@ -125,23 +135,37 @@ enum PostgresSchema {
         CREATE INDEX usage_by_end ON gatehouse.usage (ends_at);
         """
 
-    /// What a request may be judged by counts as a change, by triggers, so that no writer can forget it; last uses do not.
+    /// What a request may be judged by counts as a change, by triggers, so that no writer can forget it; last uses do not. Each key says at
+    /// which reading of the counter it changed last, one for all of a transaction. Behind `whole` a key was deleted, or became
+    /// another: only all that are left tell that.
     private static let triggers = """
         CREATE FUNCTION gatehouse.note_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
             BEGIN
-                UPDATE gatehouse.counters SET value = value + 1 WHERE name = 'changes';
+                UPDATE gatehouse.key_changes SET value = value + 1, transaction = txid_current()
+                    WHERE transaction <> txid_current();
+                IF TG_OP = 'UPDATE' AND (NEW.id, NEW.digest) IS DISTINCT FROM (OLD.id, OLD.digest) THEN
+                    UPDATE gatehouse.key_changes SET whole = value;
+                END IF;
+                SELECT value INTO NEW.changed FROM gatehouse.key_changes;
+                PERFORM pg_notify('\(channel)', '');
+                RETURN NEW;
+            END
+        $$;
+        CREATE TRIGGER changed BEFORE INSERT OR UPDATE OF id, agent_id, owner_id, name, prefix, digest, created_at, expires_at,
+            revoked_at, grace_until, rate_limit, quota ON gatehouse.api_keys
+            FOR EACH ROW EXECUTE FUNCTION gatehouse.note_change();
+        CREATE FUNCTION gatehouse.note_deletion() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+            BEGIN
+                UPDATE gatehouse.key_changes SET value = value + 1, whole = value + 1, transaction = txid_current();
                 PERFORM pg_notify('\(channel)', '');
                 RETURN NULL;
             END
         $$;
-        CREATE TRIGGER inserted_or_deleted AFTER INSERT OR DELETE OR TRUNCATE ON gatehouse.api_keys
-            FOR EACH STATEMENT EXECUTE FUNCTION gatehouse.note_change();
-        CREATE TRIGGER updated AFTER UPDATE OF id, agent_id, owner_id, name, prefix, digest, created_at, expires_at, revoked_at,
-            grace_until, rate_limit, quota ON gatehouse.api_keys
-            FOR EACH STATEMENT EXECUTE FUNCTION gatehouse.note_change();
+        CREATE TRIGGER deleted AFTER DELETE OR TRUNCATE ON gatehouse.api_keys
+            FOR EACH STATEMENT EXECUTE FUNCTION gatehouse.note_deletion();
         CREATE FUNCTION gatehouse.number_revocation() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
             BEGIN
-                UPDATE gatehouse.counters SET value = value + 1 WHERE name = 'revocations' RETURNING value INTO NEW.sequence;
+                UPDATE gatehouse.revocation_count SET value = value + 1 RETURNING value INTO NEW.sequence;
                 PERFORM pg_notify('\(channel)', '');
                 RETURN NEW;
             END

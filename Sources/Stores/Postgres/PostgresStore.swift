@@ -33,9 +33,14 @@ public final class PostgresStore: IdentityStore {
     func read<Result>(
         _ body: (PostgresConnection) throws(PostgresFailure) -> Result
     ) throws(StoreError) -> Result {
-        do throws(PostgresFailure) {
-            return try pool.read { lent throws(PostgresFailure) in try body(lent.connection) }
-        } catch { throw error.error(name) }
+        try lent { lent throws(PostgresFailure) in try body(lent.connection) }
+    }
+
+    /// Reads with knowledge of which database it is.
+    func lent<Result>(
+        _ body: (PostgresPool.Lent) throws(PostgresFailure) -> Result
+    ) throws(StoreError) -> Result {
+        do throws(PostgresFailure) { return try pool.read(body) } catch { throw error.error(name) }
     }
 
     func write<Result>(
@@ -46,43 +51,33 @@ public final class PostgresStore: IdentityStore {
 
     /// Another number after every change, whichever process made it, and for another database: one row.
     public func changeCounter() throws(StoreError) -> Int64 {
-        do throws(PostgresFailure) {
-            return try pool.read { lent throws(PostgresFailure) in
-                let sql = "SELECT value FROM gatehouse.counters WHERE name = 'changes'"
-                guard let row = try lent.connection.query(sql).first else { throw PostgresRow.unreadable }
-                return try (lent.generation << Self.generationShift) + row.known(row.integer(0))
+        try lent { lent throws(PostgresFailure) in
+            guard let row = try lent.connection.query("SELECT value FROM gatehouse.key_changes").first else {
+                throw PostgresRow.unreadable
             }
-        } catch { throw error.error(name) }
+            return try (lent.generation << Self.generationShift) + row.known(row.integer(0))
+        }
     }
 
     /// The log of revocations behind a place; all of it in another database, or in one that was set back.
     public func revocations(after sequence: Int64, now: Int64) throws(StoreError) -> RevocationLog {
-        do throws(PostgresFailure) {
-            return try pool.read { lent throws(PostgresFailure) in
-                let base = lent.generation << Self.generationShift
-                let known = sequence < base ? -1 : sequence - base
-                // In one statement, so that the place belongs to the rows.
-                let rows = try lent.connection.query(
-                    """
-                    SELECT value, kind, subject, moment, until, $1::bigint < 0 OR value < $1::bigint
-                    FROM gatehouse.counters LEFT JOIN gatehouse.revocations
-                        ON (sequence > $1::bigint OR value < $1::bigint) AND until > $2::bigint
-                    WHERE name = 'revocations' ORDER BY sequence
-                    """, ["\(known)", "\(now)"])
-                guard let first = rows.first else { throw PostgresRow.unreadable }
-                let entries = try rows.map { row throws(PostgresFailure) in try PostgresRevocations.revocation(row) }
-                return RevocationLog(
-                    sequence: base + (try first.known(first.integer(0))), entries: entries.compactMap(\.self),
-                    isWhole: first.isTrue(5))
+        try lent { lent throws(PostgresFailure) in
+            let base = lent.generation << Self.generationShift
+            let known = sequence - base
+            if known >= 0 {
+                let (value, entries) = try PostgresRevocations.entries(after: known, now: now, lent.connection)
+                if known <= value { return RevocationLog(sequence: base + value, entries: entries, isWhole: false) }
             }
-        } catch { throw error.error(name) }
+            let (value, entries) = try PostgresRevocations.entries(after: -1, now: now, lent.connection)
+            return RevocationLog(sequence: base + value, entries: entries, isWhole: true)
+        }
     }
 
     /// Throws unless the store can be read, and the server accepts writes.
     public func usable() throws(StoreError) {
         try read { connection throws(PostgresFailure) in
             let sql = """
-                SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' FROM gatehouse.counters LIMIT 1
+                SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' FROM gatehouse.key_changes
                 """
             guard try connection.query(sql).first?.isTrue(0) == false else {
                 throw PostgresFailure("it is read only", state: "25006")

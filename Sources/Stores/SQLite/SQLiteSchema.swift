@@ -16,6 +16,9 @@ enum SQLiteSchema {
         migrator.registerMigration("3 limits of keys, usage") { database in
             try database.execute(sql: usage)
         }
+        migrator.registerMigration("4 changes of keys") { database in
+            try database.execute(sql: changes)
+        }
         return migrator
     }
 
@@ -61,6 +64,30 @@ enum SQLiteSchema {
             PRIMARY KEY (scope, subject, starts_at, ends_at)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX usage_by_end ON usage (ends_at);
+        """
+
+    /// Each key says at which reading of the counter it changed last, so that nobody reads a million to learn of one. Behind `whole` a key was
+    /// deleted, or became another: only all that are left tell that.
+    private static let changes = """
+        ALTER TABLE change_sequence ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE api_keys ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX api_keys_by_change ON api_keys (changed);
+        DROP TRIGGER api_keys_inserted;
+        DROP TRIGGER api_keys_deleted;
+        DROP TRIGGER api_keys_updated;
+        CREATE TRIGGER api_keys_inserted AFTER INSERT ON api_keys BEGIN
+            UPDATE change_sequence SET value = value + 1;
+            UPDATE api_keys SET changed = (SELECT value FROM change_sequence) WHERE id = new.id;
+        END;
+        CREATE TRIGGER api_keys_updated AFTER UPDATE OF agent_id, owner_id, name, prefix, created_at, expires_at, revoked_at,
+            grace_until, rate_limit, quota ON api_keys BEGIN
+            UPDATE change_sequence SET value = value + 1;
+            UPDATE api_keys SET changed = (SELECT value FROM change_sequence) WHERE id = new.id;
+        END;
+        CREATE TRIGGER api_keys_replaced AFTER UPDATE OF id, digest ON api_keys
+            BEGIN UPDATE change_sequence SET value = value + 1, whole = value + 1; END;
+        CREATE TRIGGER api_keys_deleted AFTER DELETE ON api_keys
+            BEGIN UPDATE change_sequence SET value = value + 1, whole = value + 1; END;
         """
 
     /// `revocations` is a log that only grows at its end: `sequence` is never used twice. `kind` is that of `RevocationRow`.

@@ -86,14 +86,25 @@ public final class SQLiteStore: IdentityStore {
         do { return try pool.write(body) } catch { throw StoreError(error, path: path) }
     }
 
-    /// Every key, dead ones too.
-    public func keys() throws(StoreError) -> [KeyRecord] {
-        try read { database in
-            let cursor = try Row.fetchCursor(database, sql: "SELECT \(KeyRow.columns) FROM api_keys")
-            var records: [KeyRecord] = []
-            while let row = try cursor.next() { records.append(try KeyRow.record(row)) }
-            return records
-        }
+    /// The keys that changed behind a reading of the counter; all of them in a file that was put in the place of another, and when one
+    /// was deleted.
+    public func keys(after counter: Int64) throws(StoreError) -> KeyChanges {
+        let (pool, generation) = try current()
+        let base = generation << Self.generationShift
+        do {
+            return try pool.read { database in
+                let state = try Row.fetchOne(database, sql: "SELECT value, whole FROM change_sequence")
+                let (value, whole): (Int64, Int64) = (state?["value"] ?? 0, state?["whole"] ?? 0)
+                let known = counter - base
+                let isWhole = known < whole || known > value
+                let cursor = try Row.fetchCursor(
+                    database, sql: "SELECT \(KeyRow.columns) FROM api_keys WHERE changed > ?",
+                    arguments: [isWhole ? -1 : known])
+                var records: [KeyRecord] = []
+                while let row = try cursor.next() { records.append(try KeyRow.record(row)) }
+                return KeyChanges(counter: base + value, records: records, isWhole: isWhole)
+            }
+        } catch { throw StoreError(error, path: path) }
     }
 
     /// The keys of one agent, or of all, oldest first.
