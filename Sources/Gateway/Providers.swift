@@ -1,5 +1,6 @@
 import Configuration
 import Dispatch
+import Glibc
 import JOSE
 import Logging
 import Observability
@@ -72,14 +73,11 @@ extension Server {
         return providers
     }
 
-    /// Beside the store, or where it would be.
+    /// Beside the store; where that is no file, in the folder that systemd gives a service for its state, or in `data/`.
     private func keyFolder(_ configuration: Configuration) -> String {
-        let file: String
-        switch configuration.store {
-        case .sqlite(let path): file = path
-        case .postgres, nil: file = Self.folder(of: configuration.path) + "/data/gatehouse.db"
-        }
-        return Self.folder(of: file)
+        if case .sqlite(let path) = configuration.store { return Self.folder(of: path) }
+        let given = unsafe getenv("STATE_DIRECTORY").map { unsafe String(cString: $0) } ?? ""
+        return given.split(separator: ":").first.map(String.init) ?? Self.folder(of: configuration.path) + "/data"
     }
 
     private static func folder(of path: String) -> String {

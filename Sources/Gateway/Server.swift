@@ -27,23 +27,24 @@ public final class Server: @unchecked Sendable {
     let reloading = DispatchQueue(label: "gatehouse.reloading")
     private let loader: Loader
     let store: (any IdentityStore)?
+    let probe: StoreProbe?
     let logger: Logger
     private(set) var configuration: Configuration
     private let tickets: TLSTicketKeys
     private let admission: Admission
     private let rates = RateTable()
     private(set) var providers = Providers()
-    private var formerReports: [ProviderReport] = []
+    private(set) var formerReports: [ProviderReport] = []
     private(set) var workers: [Worker] = []
     var follower: StoreFollower?
     var identity: IdentityService?
     var known = StoreContents()
-    private var accessLog: AccessLog?
+    private(set) var accessLog: AccessLog?
     private var names: NameWatch?
     private var health: HealthWatch?
     private var signals: SignalWatch?
-    private var succeededReloads: UInt64 = 0
-    private var failedReloads: UInt64 = 0
+    private(set) var succeededReloads: UInt64 = 0
+    private(set) var failedReloads: UInt64 = 0
     private var drained = 0
     private(set) var isDraining = false
     /// What `argv[0]` named when the process began.
@@ -65,6 +66,7 @@ public final class Server: @unchecked Sendable {
         self.configuration = configuration
         self.loader = loader
         self.store = store
+        probe = store.map(StoreProbe.init)
         self.logger = logger
         programPath = ProgramPath.find(CommandLine.arguments.first ?? "")
         inherited = ListenerHandover.take()
@@ -367,49 +369,5 @@ public final class Server: @unchecked Sendable {
             readiness: { [weak self] answer in self?.collectReadiness(answer) })
         let first = workers[0]
         first.shard.post { first.questions = questions }
-    }
-
-    private func collectMetrics(_ answer: @escaping @Sendable (LocalAnswer) -> Void) {
-        control.async { [self] in
-            var renderer = MetricsRenderer()
-            renderer.succeededReloads = succeededReloads
-            renderer.failedReloads = failedReloads
-            renderer.droppedLogLines = accessLog?.droppedLines ?? 0
-            renderer.process = ProcessFigures.read()
-            renderer.providers = ProviderReport.sum(providers.reports, formerReports)
-            let base = renderer
-            ShardSurvey.ask(workers, { ($0.snapshot(), $0.upstreamStates()) }) { answers in
-                var merged = MetricsSnapshot()
-                for (snapshot, _) in answers { merged.merge(snapshot) }
-                var renderer = base
-                renderer.upstreams = UpstreamReport.merge(answers.map(\.1))
-                answer(
-                    LocalAnswer(status: 200, contentType: MetricsRenderer.contentType, body: renderer.render(merged)))
-            }
-        }
-    }
-
-    private func collectReadiness(_ answer: @escaping @Sendable (LocalAnswer) -> Void) {
-        control.async { [self] in
-            let isDraining = isDraining
-            let store = store
-            ShardSurvey.ask(workers, { $0.upstreamStates() }) { answers in
-                var checks: [(String, String)] = [("draining", isDraining ? "failed" : "ok")]
-                if let store {
-                    do throws(StoreError) {
-                        try store.usable()
-                        checks.append(("store", "ok"))
-                    } catch { checks.append(("store", "failed")) }
-                }
-                checks += UpstreamReport.checks(UpstreamReport.merge(answers))
-                answer(Self.readiness(checks))
-            }
-        }
-    }
-
-    private static func readiness(_ checks: [(String, String)]) -> LocalAnswer {
-        let isReady = checks.allSatisfy { $0.1 == "ok" }
-        let members = checks.map { "\"\($0.0)\":\"\($0.1)\"" }.joined(separator: ",")
-        return .json(isReady ? 200 : 503, "{\"status\":\"\(isReady ? "ok" : "unavailable")\",\"checks\":{\(members)}}")
     }
 }

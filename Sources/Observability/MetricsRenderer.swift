@@ -42,6 +42,8 @@ public struct MetricsRenderer: Sendable {
 
     /// Servers of upstreams.
     public var upstreams: [UpstreamState] = []
+    /// Whether the store answered the last look at it; nil where there is none.
+    public var isStoreUp: Bool?
     /// Access log lines that were dropped.
     public var droppedLogLines: UInt64 = 0
     /// Reloads that took effect.
@@ -122,6 +124,10 @@ public struct MetricsRenderer: Sendable {
         text.family("gatehouse_token_cache_total", "counter", "Look-ups in the cache of verified tokens.")
         text.sample([("result", "hit")], snapshot.tokenCacheHits)
         text.sample([("result", "miss")], snapshot.tokenCacheMisses)
+        if let isStoreUp {
+            text.family("gatehouse_store_up", "gauge", "Whether the store answered when it was last looked at.")
+            text.sample([], isStoreUp ? 1 : 0)
+        }
         text.family("gatehouse_log_dropped_total", "counter", "Access log lines that could not be written.")
         text.sample([], droppedLogLines)
         text.family("gatehouse_config_reloads_total", "counter", "Times that the configuration was read again.")

@@ -64,8 +64,8 @@ METRICS = {
     "gatehouse_requests_total": "counter", "gatehouse_refusals_total": "counter", "gatehouse_request_seconds": "histogram",
     "gatehouse_upstream_up": "gauge", "gatehouse_connections": "gauge", "gatehouse_tls_handshakes_total": "counter",
     "gatehouse_streams": "gauge", "gatehouse_token_cache_total": "counter", "gatehouse_log_dropped_total": "counter",
-    "gatehouse_config_reloads_total": "counter", "process_resident_memory_bytes": "gauge", "process_cpu_seconds_total": "counter",
-    "process_open_fds": "gauge", "process_start_time_seconds": "gauge",
+    "gatehouse_config_reloads_total": "counter", "gatehouse_store_up": "gauge", "process_resident_memory_bytes": "gauge",
+    "process_cpu_seconds_total": "counter", "process_open_fds": "gauge", "process_start_time_seconds": "gauge",
 }  # fmt: skip
 
 

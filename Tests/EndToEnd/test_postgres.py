@@ -164,11 +164,13 @@ def test_a_crash_of_the_server_loses_nothing_that_was_answered(server, begin, up
     assert gateway.ask("/api/agents/bot-1/", token=key["key"]).status == 200
     refusal(ended.use(), 401, "token_revoked")
     assert gateway.admin("/readyz")[0] == 503 and gateway.admin("/healthz")[0] == 200
+    eventually(lambda: gateway.metric("gatehouse_store_up") == 0)
     server.start()
     eventually(lambda: login(gateway, ADA).status == 200, within=5)
     assert session.is_alive() and [one["id"] for one in list_keys(gateway, session.access)] == [key["id"]]
     ended.assert_dead()
     eventually(lambda: gateway.admin("/readyz")[0] == 200)
+    eventually(lambda: gateway.metric("gatehouse_store_up") == 1)
     said = gateway.said()
     assert "the store cannot be read" in said and "the store can be read again" in said
 
@@ -185,6 +187,9 @@ def test_a_server_that_says_nothing_is_not_waited_for_long(server, begin):
         for seconds, answer in (one.result() for one in waiting):
             refusal(answer, 503, "store_unavailable")
             assert seconds < 12 * PATIENCE
+        asked = [pool.submit(gateway.admin, "/readyz", 15) for _ in range(8)]
+        seconds, states = elapsed(lambda: [one.result()[0] for one in asked])
+        assert states == [503] * 8 and seconds < 12 * PATIENCE, "not each as long as the one before it"
     eventually(lambda: login(gateway, ADA).status == 200, within=5)
     assert session.is_alive()
 

@@ -111,6 +111,9 @@ public final class StoreFollower: Sendable {
         }
     }
 
+    /// Whether the store answered the last look.
+    public var isAnswered: Bool { state.withLock { !$0.isLost } }
+
     private func schedule() {
         state.withLock { state in
             state.timer = timer(on: queue) { [weak self] in self?.poll() }

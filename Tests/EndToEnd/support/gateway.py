@@ -255,8 +255,8 @@ class Gateway:
     def ask(self, target, *fields, method="GET", listener="plain", **settings):
         return self.send(request(method, target, *fields, **settings), listener, method)
 
-    def admin(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports.admin, timeout=5 * PATIENCE)
+    def admin(self, path, within=5):
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports.admin, timeout=within * PATIENCE)
         try:
             connection.request("GET", path)
             response = connection.getresponse()

@@ -1,0 +1,32 @@
+import Dispatch
+import Identity
+
+/// Whether the store can be used, asked by one at a time: however often readiness is asked for, one question waits for a store that says
+/// nothing, and who asked meanwhile gets its answer.
+final class StoreProbe: Sendable {
+    /// Confined to the queue.
+    private final class Last: @unchecked Sendable {
+        var isUsable = false
+        var ended: ContinuousClock.Instant?
+    }
+
+    private let store: any Store
+    private let queue = DispatchQueue(label: "gatehouse.store-probe")
+    private let last = Last()
+
+    init(_ store: any Store) { self.store = store }
+
+    /// Calls back on the probe's queue.
+    func ask(_ answer: @escaping @Sendable (Bool) -> Void) {
+        let asked = ContinuousClock.now
+        queue.async { [store, last] in
+            if let ended = last.ended, ended >= asked { return answer(last.isUsable) }
+            do throws(StoreError) {
+                try store.usable()
+                last.isUsable = true
+            } catch { last.isUsable = false }
+            last.ended = .now
+            answer(last.isUsable)
+        }
+    }
+}
