@@ -8,7 +8,7 @@ struct Gatehouse: ParsableCommand {
         version: gatehouseVersion,
         subcommands: [
             RunCommand.self, CheckCommand.self, RoutesCommand.self, ExplainCommand.self, UsersCommand.self,
-            KeysCommand.self,
+            KeysCommand.self, StoreCommand.self,
             TokenCommand.self, VersionCommand.self,
         ])
 

@@ -21,7 +21,7 @@ from support.accounts import (
     refresh,
     revoke_key,
 )
-from support.gateway import configuration, refusal
+from support.gateway import ROUTES, configuration, refusal
 from support.postgres import PostgresServer, psql, shared, store_file
 from support.upstream import STREAM_HEAD, chunk
 from support.wire import elapsed, request
@@ -320,3 +320,46 @@ def test_commands_need_no_gateway(start):
     assert gateway.run("keys", "revoke", made["id"]).returncode == 0
     dump = psql(gateway.store_url(), "SELECT * FROM gatehouse.api_keys")
     assert made["id"] in dump and made["key"] not in dump, "a digest is kept, never the key"
+
+
+# From one machine to several
+
+
+def test_a_store_moves_with_everything_that_counts(start, upstream):
+    """Sessions, spent refresh tokens, keys, revocations and counts of a SQLite store go on in PostgreSQL."""
+    routes = "route /api/counted/ { accept jwt; quota 3/d by=user; upstream agents; }"
+    parts = {"jwt": "", "identity": identity("rotate_refresh on; refresh_overlap 1s;"), "api_keys": API_KEYS}
+    old = start(configuration(**parts, routes=ROUTES + routes).replace("sqlite:gatehouse.db", "sqlite:old.db"))
+    email = add_user(old, first="Zo\u00eb \\", last="O'Neil")
+    ended, session, thief = (Session(old, email) for _ in range(3))
+    key, dead = (create_key(old, session.access, rateLimit="9/s") for _ in range(2))
+    assert revoke_key(old, session.access, dead["id"]).status == 204
+    assert old.ask("/api/counted/", token=session.access).status == 200
+    ended.end()
+    stolen = thief.refresh
+    thief.renew()
+    time.sleep(1.2)
+    old.stop()
+
+    new = start("", run=False)
+    store_file(new.folder)
+    text = postgres_configuration(rotation="rotate_refresh on; refresh_overlap 1s;", routes=ROUTES + routes)
+    new.write(text)
+    file = str(old.folder / "old.db")
+    assert json.loads(new.run("store", "import", file, "--json").stdout) == {
+        "users": 1, "sessions": 3, "refresh_tokens": 4, "api_keys": 2, "revocations": 1, "usage": 1,
+    }  # fmt: skip
+    assert "something in it already" in new.run("store", "import", file, code=1).stderr
+    assert json.loads(new.run("users", "list", "--json").stdout)["users"][0]["firstName"] == "Zo\u00eb \\"
+    new.start()
+    for one in (ended, session, thief):
+        one.gateway = new
+    ended.assert_dead()
+    refusal(refresh(new, stolen), 401, "token_revoked")
+    thief.assert_dead()
+    assert session.is_alive() and login(new, email).status == 200
+    assert new.ask("/api/agents/bot-1/", token=key["key"]).status == 200
+    refusal(new.ask("/api/agents/bot-1/", token=dead["key"]), 401, "api_key_revoked")
+    use = lambda: new.ask("/api/counted/", token=session.access).status
+    assert [use(), use(), use()] == [200, 200, 429]
+    assert {one["id"]: one["rateLimit"] for one in list_keys(new, session.access)} == {key["id"]: "9/s", dead["id"]: "9/s"}

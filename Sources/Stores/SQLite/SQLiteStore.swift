@@ -81,6 +81,14 @@ public final class SQLiteStore: IdentityStore {
         do { return try pool.read(body) } catch { throw StoreError(error, path: path) }
     }
 
+    /// Everything as it is at one moment.
+    func snapshot(_ body: (Database) throws(StoreError) -> Void) throws(StoreError) {
+        let pool = try current().pool
+        do { try pool.read { try body($0) } } catch let error as StoreError { throw error } catch {
+            throw StoreError(error, path: path)
+        }
+    }
+
     func write<T>(_ body: (Database) throws -> T) throws(StoreError) -> T {
         let pool = try current().pool
         do { return try pool.write(body) } catch { throw StoreError(error, path: path) }

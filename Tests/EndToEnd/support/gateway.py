@@ -210,7 +210,7 @@ class Gateway:
     def run(self, *arguments, input="", code=0, timeout=20):
         """A command on this gateway's configuration; fails unless it exits with `code`."""
         name, *rest = arguments
-        if name in ("keys", "token", "users"):
+        if name in ("keys", "store", "token", "users"):
             name, rest = [name, rest[0]], rest[1:]
         else:
             name = [name]
