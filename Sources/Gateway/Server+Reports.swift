@@ -28,14 +28,14 @@ extension Server {
 
     func collectReadiness(_ answer: @escaping @Sendable (LocalAnswer) -> Void) {
         control.async { [self] in
-            let isDraining = isDraining
+            let (isDraining, isSilent) = (isDraining, known.isSilent)
             let probe = probe
             ShardSurvey.ask(workers, { $0.upstreamStates() }) { answers in
                 let states = UpstreamReport.checks(UpstreamReport.merge(answers))
                 let draining = ("draining", isDraining ? "failed" : "ok")
                 guard let probe else { return answer(Self.readiness([draining] + states)) }
                 probe.ask { isUsable in
-                    answer(Self.readiness([draining, ("store", isUsable ? "ok" : "failed")] + states))
+                    answer(Self.readiness([draining, ("store", isUsable && !isSilent ? "ok" : "failed")] + states))
                 }
             }
         }

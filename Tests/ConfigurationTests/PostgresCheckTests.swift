@@ -58,6 +58,13 @@ struct PostgresCheckTests {
             warning: "1:7: warning: with sslmode=disable whoever answers at db is believed to be the store",
             why: "libpq's own environment"),
         Case(
+            text: "host=localhost hostaddr=192.0.2.1 dbname=a", settings: ["sslmode": "verify-full"],
+            name: "postgres://192.0.2.1/a", why: "libpq connects to the address, whatever the name"),
+        Case(
+            text: "postgres://localhost/a", environment: ["PGHOSTADDR": "192.0.2.1"],
+            settings: ["sslmode": "verify-full"],
+            name: "postgres://192.0.2.1/a", why: "that of the environment too"),
+        Case(
             text: "dbname=agents\n", settings: ["sslmode": "verify-full", "host": nil], name: "postgres:///agents",
             why: "libpq finds the server by its own defaults; a socket needs no TLS, and whatever else does"),
     ]
@@ -76,6 +83,21 @@ struct PostgresCheckTests {
         let found = workspace.findings(text, environment: environment)
         #expect(found.count == (row.warning.isEmpty ? 0 : 1))
         if let first = found.first { #expect(first.hasPrefix(row.warning)) }
+    }
+
+    @Test(
+        "a password that is not escaped is not shown as what it becomes",
+        arguments: [
+            "postgres://gate:hunter/2abc@db/prod", "postgres://gate:hun@ter2@db/prod", "postgres://db:hunter2/a",
+            "postgres://db/a:hunter2", "host=db port=0 dbname=hunter2",
+        ])
+    func unescaped(text: String) {
+        let found = Workspace().findings(
+            "store postgres:env:DATABASE_URL;" + Row.rest, environment: ["DATABASE_URL": text])
+        #expect(
+            found == [
+                "1:7: error: env:DATABASE_URL holds no connection string; it reads like postgres://USER:PASSWORD@HOST:5432/DATABASE, with % escapes in the password"
+            ])
     }
 
     @Test("no way of printing it shows the password")

@@ -1,5 +1,6 @@
 """Several gateways on one PostgreSQL: what one does acts on all, and the server may go away and come back (design.md, 'State and scale')."""
 
+import base64
 import json
 import subprocess
 import time
@@ -22,6 +23,7 @@ from support.accounts import (
     revoke_key,
 )
 from support.gateway import ROUTES, configuration, refusal
+from support.lab import write_private
 from support.postgres import PostgresServer, psql, shared, store_file
 from support.upstream import STREAM_HEAD, chunk
 from support.wire import elapsed, request
@@ -194,11 +196,19 @@ def test_a_server_that_says_nothing_is_not_waited_for_long(server, begin):
     assert session.is_alive()
 
 
-def test_a_silence_beyond_store_stale_refuses_what_was_known(server, begin):
+def test_a_silence_beyond_store_stale_refuses_what_was_known(server, begin, lab):
     """Fail closed: a log-out on another node could not be heard. Public routes need no store."""
-    (gateway,) = begin(server, lag="revocation_lag 1s; store_stale 3s;")
+    write_private(lab.path("backend.secret"), b"b" * 40)
+    client = "client backend file:LAB/backend.secret;"
+    (gateway,) = begin(server, lag="revocation_lag 1s; store_stale 3s;", rotation=client)
     session = Session(gateway, ADA)
     key = create_key(gateway, session.access)
+    basic = "Authorization: Basic " + base64.b64encode(b"backend:" + b"b" * 40).decode()
+    form = "Content-Type: application/x-www-form-urlencoded"
+    tell = lambda name: gateway.ask(
+        f"/api/auth/{name}/", basic, form, method="POST", body=b"token=" + key["key"].encode(), listener="tls"
+    )
+    assert tell("introspect").json["active"] is True
     with Crowd(gateway) as crowd:
         with server.frozen():
             assert crowd.outcomes("/api/x", session.access) == {200}
@@ -207,6 +217,9 @@ def test_a_silence_beyond_store_stale_refuses_what_was_known(server, begin):
             assert crowd.outcomes("/api/agents/bot-1/", "rk_unknown") == {(503, "store_unavailable")}
             assert crowd.outcomes("/widget/", None) == {200}
             refusal(gateway.ask("/api/x"), 401, "credentials_missing")
+            refusal(tell("introspect"), 503, "store_unavailable")
+            refusal(tell("revoke"), 503, "store_unavailable")
+            assert gateway.admin("/readyz", 15)[0] == 503
         eventually(lambda: crowd.outcomes("/api/x", session.access) == {200}, within=8)
         assert crowd.outcomes("/api/agents/bot-1/", key["key"]) == {200}
     assert "no credential is vouched for" in gateway.said()
@@ -249,6 +262,23 @@ def test_a_server_that_is_full_refuses_only_whom_it_does_not_know(server, begin)
         for taker in takers:
             taker.kill()
             taker.wait()
+
+
+def test_a_stream_ends_when_the_silence_is_too_long(server, begin, upstream):
+    """Whether its session still is, nobody can tell any more."""
+    (gateway,) = begin(server, lag="revocation_lag 1s; store_stale 2s;")
+
+    def script(connection, _):
+        connection.send(STREAM_HEAD + chunk(b"data: one\n\n"))
+        connection.wait_ended(20)
+
+    upstream.script = script
+    with gateway.connect() as wire:
+        wire.send(request("GET", "/api/x", token=Session(gateway, ADA).access))
+        assert wire.final_head().status == 200 and wire.chunk() == b"data: one\n\n"
+        with server.frozen():
+            seconds, last = elapsed(wire.chunk)
+        assert b"store_unavailable" in last and seconds < 6 * PATIENCE
 
 
 # Who is spoken to

@@ -77,20 +77,8 @@ struct PostgresStoreTests {
 
     @Test("a server that is not there, or says nothing, is unavailable, soon, and its name has no password")
     func absent() throws {
-        let silent = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(silent) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                unsafe bind(silent, raw, length) == 0 && listen(silent, 8) == 0
-                    && getsockname(silent, raw, &length) == 0
-            }
-        }
-        let port = "\(UInt16(bigEndian: address.sin_port))"
-        for settings in [["port": "1"], ["port": port]] {
+        let silent = try ListeningSocket()
+        for settings in [["port": "1"], ["port": silent.port]] {
             let begun = ContinuousClock.now
             let more = settings.merging(["host": "127.0.0.1", "password": "hunter2", "sslmode": "prefer"]) { $1 }
             let error = failure { _ = try open(more) }
@@ -163,7 +151,8 @@ struct PostgresStoreTests {
                     return
                 }
                 try stores[0].write { connection throws(PostgresFailure) in
-                    try PostgresRevocations.append(.token("first", until: Self.now + 9), now: Self.now, to: connection)
+                    try PostgresRevocations.append(
+                        [.token("first", until: Self.now + 9)], now: Self.now, to: connection)
                     isOpen.signal()
                     // A sequence of PostgreSQL's would let the second be seen now, and the first never.
                     _ = isDone.wait(timeout: .now() + .milliseconds(300))
@@ -216,7 +205,95 @@ struct PostgresStoreTests {
         hears("a key that is revoked")
     }
 
+    @Test("tables that were restored in place are others: everything is read again, whatever their counters say")
+    func restoredInPlace() throws {
+        let store = try open()
+        try store.create(Fixtures.key("a"))
+        try store.revokeToken("t", until: Self.now + 9)
+        let (log, keys) = (try store.revocations(after: -1, now: Self.now), try store.keys(after: -1))
+        try PostgresServer.run("DROP SCHEMA gatehouse CASCADE", in: bed.database)
+        #expect(failure { _ = try store.changeCounter() }?.kind == .unreadable)
+        let other = try open()
+        for id in ["b", "c", "d"] { try other.create(Fixtures.key(id)) }
+        for id in ["u", "v", "w"] { try other.revokeToken(id, until: Self.now + 9) }
+        // Who has a connection of before hears of it once more.
+        _ = try? store.changeCounter()
+        _ = try? store.revocations(after: log.sequence, now: Self.now)
+        #expect(try store.changeCounter() > keys.counter)
+        let fresh = try store.keys(after: keys.counter)
+        #expect(fresh.isWhole && fresh.records.map(\.id).sorted() == ["b", "c", "d"])
+        let entries = try store.revocations(after: log.sequence, now: Self.now)
+        #expect(entries.isWhole && entries.entries.count == 3)
+    }
+
+    @Test(
+        "a schema whose triggers are not there yet is not read: a restore has them last",
+        arguments: ["api_keys", "revocations"])
+    func halfRestored(table: String) throws {
+        let store = try open()
+        try store.revokeToken("t", until: Self.now + 9)
+        try PostgresServer.run("ALTER TABLE gatehouse.\(table) DISABLE TRIGGER USER", in: bed.database)
+        let error = failure {
+            _ = try store.changeCounter()
+            _ = try store.revocations(after: 0, now: Self.now)
+        }
+        #expect(error?.kind == .unreadable && error?.message.contains("triggers") == true)
+        try PostgresServer.run("ALTER TABLE gatehouse.\(table) ENABLE TRIGGER USER", in: bed.database)
+        #expect(try store.changeCounter() == 1)
+    }
+
+    @Test("a user with many sessions is disabled in a moment: the log is locked for one statement")
+    func manySessions() throws {
+        let store = try open()
+        let user = User(id: "u", email: "u@example.com", firstName: "", lastName: "", createdAt: Self.now)
+        _ = try store.create([StoredUser(user: user, passwordHash: "x")])
+        try PostgresServer.run(
+            """
+            INSERT INTO gatehouse.sessions (id, user_id, created_at, expires_at)
+            SELECT 's' || number, 'u', 1, \(Self.now + 9) FROM generate_series(1, 50000) AS one (number)
+            """, in: bed.database)
+        let begun = ContinuousClock.now
+        #expect(try store.setDisabled(true, userID: "u", now: Self.now, until: Self.now + 9))
+        #expect(begun.duration(to: .now) < .seconds(15), "a row each took 20 s and more")
+        let log = try store.revocations(after: 0, now: Self.now)
+        #expect(log.entries.count == 50_001 && log.sequence == 50_001)
+        #expect(log.entries.last == .userDisabled("u", at: Self.now))
+        try store.purge(now: Self.now + 9)
+        #expect(try store.revocations(after: -1, now: 0).entries == [.userDisabled("u", at: Self.now)])
+    }
+
+    @Test(
+        "of several servers the first that answers is taken, however the others fail",
+        arguments: ["refusing", "silent"])
+    func servers(first: String) throws {
+        let settings = try #require(PostgresServer.settings)
+        let silent = try ListeningSocket()
+        let port = first == "silent" ? silent.port : "1"
+        let more = [
+            "host": "127.0.0.1,\(settings["host"] ?? "")", "port": "\(port),\(settings["port"] ?? "5432")",
+            "target_session_attrs": "read-write",
+        ]
+        let begun = ContinuousClock.now
+        let store = try open(more)
+        #expect(begun.duration(to: .now) < .seconds(6))
+        try store.create(Fixtures.key("a"))
+        try cutConnections()
+        let again = ContinuousClock.now
+        #expect(try store.keys().count == 1)
+        #expect(again.duration(to: .now) < .seconds(1), "the one that was good is tried first")
+    }
+
     // MARK: Values
+
+    @Test("lists are taken as they are")
+    func lists() throws {
+        let texts = ["", "a", "a,b", "\"quoted\"", "back\\slash", "{brace}", "NULL", "é", "line\nend"]
+        let rows = try open().read { connection throws(PostgresFailure) in
+            try connection.query("SELECT unnest($1::text[])", [PostgresArray.text(texts.map(Optional.some) + [nil])])
+                .map { row in row.text(0) }
+        }
+        #expect(rows == texts + [nil])
+    }
 
     @Test("what PostgreSQL cannot keep is refused or not found, never cut short")
     func zeroBytes() throws {

@@ -32,7 +32,7 @@ enum PostgresServer {
     }
 
     static func run(_ sql: String, in database: String = "postgres") throws {
-        try PostgresConnection(location(database).settings).run(sql)
+        try PostgresConnection(location(database).settings, within: .seconds(5)).run(sql)
     }
 }
 

@@ -162,6 +162,15 @@ struct StoreTests {
         try bed.execute("UPDATE api_keys SET id = 'e' WHERE id = 'd'")
         try next(true, ["a", "c", "e"], "one is another")
         try next(false, [], "and then it is known")
+        if kind == .sqlite {
+            // Delete triggers do not see it (SQLite, "ON CONFLICT").
+            try bed.execute(
+                """
+                INSERT OR REPLACE INTO api_keys (id, agent_id, owner_id, name, prefix, digest, created_at)
+                VALUES ('a', 'x', 'x', 'x', 'x', randomblob(32), 1)
+                """)
+            try next(true, ["a", "c", "e"], "one was overwritten")
+        }
         #expect(try store.keys(after: known.counter + 9).isWhole, "a store that was set back")
     }
 

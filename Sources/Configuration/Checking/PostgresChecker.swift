@@ -31,7 +31,7 @@ struct PostgresChecker {
         }
         guard let bytes = context.secret(source) else { return nil }
         let text = String(decoding: KeyLoader.withoutLineEnd(bytes), as: UTF8.self)
-        guard !text.utf8.contains(0), let said = Self.parse(text) else {
+        guard !text.utf8.contains(0), let said = Self.parse(text), Self.isPlausible(said) else {
             context.error(
                 "\(source.text.clipped) holds no connection string", at: word,
                 suggestion: "it reads like postgres://USER:PASSWORD@HOST:5432/DATABASE, with % escapes in the password")
@@ -42,7 +42,7 @@ struct PostgresChecker {
 
     private func location(_ said: [String: String], _ word: Word) -> PostgresLocation {
         var settings = Self.defaults
-        let hosts = Self.hosts(said)
+        let hosts = hosts(said)
         let isLocal = !hosts.isEmpty && hosts.allSatisfy(Self.isLocal)
         let mode = said["sslmode"] ?? context.environment["PGSSLMODE"]
         if isLocal {
@@ -68,8 +68,19 @@ struct PostgresChecker {
         return PostgresLocation(settings: settings, name: name)
     }
 
-    private static func hosts(_ said: [String: String]) -> [String] {
-        let text = said["host"] ?? said["hostaddr"] ?? ""
+    /// A password whose `@`, `/` or `:` is not escaped becomes part of what stands behind it, and would be shown with that.
+    private static func isPlausible(_ said: [String: String]) -> Bool {
+        let hosts = (said["host"] ?? "").split(separator: ",")
+        let ports = (said["port"] ?? "").split(separator: ",")
+        return hosts.allSatisfy { !$0.dropFirst().contains("@") }
+            && ports.allSatisfy { (1...65535).contains(Int($0) ?? 0) }
+            && !(said["dbname"] ?? "").contains { "@/:".contains($0) }
+    }
+
+    /// What is connected to: an address before the name beside it.
+    private func hosts(_ said: [String: String]) -> [String] {
+        let text =
+            said["hostaddr"] ?? context.environment["PGHOSTADDR"] ?? said["host"] ?? context.environment["PGHOST"] ?? ""
         return text.split(separator: ",").map(String.init)
     }
 

@@ -50,7 +50,12 @@ extension Exchange {
         }
         var principal: Principal?
         let judged = worker.authenticator.authenticate(presented: token.span, now: worker.clock.update())
-        if case .principal(let found) = judged, found.kind != .opaque { principal = found }
+        switch judged {
+        case .principal(let found): if found.kind != .opaque { principal = found }
+        // Not an answer about the token: what is told to be over would go on.
+        case .refused(.storeUnavailable): return refuse(.storeUnavailable)
+        default: break
+        }
         if case .introspection = endpoint {
             identity.introspect(token, principal: principal, mint: mint, reply: later { $0.replied($1) })
         } else {

@@ -67,6 +67,7 @@ public final class IdentityService: Sendable {
     public let usage: UsageTable
     private let uses: KeyUseWriter
     private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
+    private let purging = DispatchQueue(label: "gatehouse.purge", qos: .background)
     private let isStoreFailing = Atomic(false)
     private let waiting = Atomic(0)
     private let waitingLogins = Atomic(0)
@@ -144,6 +145,6 @@ public final class IdentityService: Sendable {
         let now = WallClock.seconds()
         guard now - lastPurge.load(ordering: .relaxed) >= Self.purgeInterval else { return }
         lastPurge.store(now, ordering: .relaxed)
-        try? store.purge(now: now)
+        purging.async { [store] in try? store.purge(now: now) }
     }
 }

@@ -150,16 +150,16 @@ public final class StoreFollower: Sendable {
     @discardableResult
     private func poll() -> Bool {
         do throws(StoreError) {
-            let counter = try store.changeCounter()
-            let isUnchanged = state.withLock { $0.counter == counter }
-            if !isUnchanged { report(.keys(try readKeys())) }
+            // What was revoked first: it is short, and a key that cannot be read does not hold it up.
             let log = try readLog()
+            if log.isWhole || !log.entries.isEmpty { report(.revocations(log)) }
+            let counter = try store.changeCounter()
+            if state.withLock({ $0.counter != counter }) { report(.keys(try readKeys())) }
             let hasRecovered = state.withLock { state in
                 defer { state.isLost = false }
                 return state.isLost
             }
             if hasRecovered { report(.recovered) }
-            if log.isWhole || !log.entries.isEmpty { report(.revocations(log)) }
             // Behind what it said, so that a silence is over when that is known.
             noteHeard()
             clockQueue.async { [weak self] in self?.checkSilence() }

@@ -122,7 +122,7 @@ public final class Authenticator {
     /// does. A token counts until its `exp` without leeway, unless it came within that, and for `grace` longer. Times are
     /// in seconds, moments since 1970.
     public func refusal(forRunning principal: Principal, since started: Int64, now: Int64, grace: Int64) -> Refusal? {
-        if let refusal = revocations.refusal(for: principal) { return refusal }
+        if let refusal = refusal(for: principal) { return refusal }
         if let digest = principal.digest {
             guard let place = keys.place(of: digest) else { return .apiKeyRevoked(at: nil) }
             switch keys.standing(at: place, now: now) {

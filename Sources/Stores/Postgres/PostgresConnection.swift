@@ -7,23 +7,24 @@ internal import Glibc
 /// connection from its pool, or the listener's queue. Names do resolve without a bound of ours: libpq has no other way.
 @safe
 final class PostgresConnection: @unchecked Sendable {
-    /// How long a server may take to answer before it counts as gone.
-    static let patience = Duration.seconds(5)
-    /// How long it may take to let somebody in.
-    private static let connectPatience = Duration.seconds(3)
+    /// How long a server may say nothing, while it is to answer, before it counts as gone.
+    var patience = Duration.seconds(5)
 
     private let handle: OpaquePointer
 
-    /// Connects, with libpq's keywords.
-    init(_ settings: [String: String]) throws(PostgresFailure) {
+    /// Connects, with libpq's keywords for one server, in so much time.
+    init(_ settings: [String: String], within patience: Duration) throws(PostgresFailure) {
         let words = settings.sorted { $0.key < $1.key }
         let names = CStrings(words.map(\.key))
         let values = CStrings(words.map(\.value))
-        guard let handle = unsafe PQconnectStartParams(names.pointers, values.pointers, 0) else {
-            throw PostgresFailure("memory is out", isLost: true)
+        let started = unsafe withExtendedLifetime((names, values)) {
+            unsafe PQconnectStartParams(names.pointers, values.pointers, 0)
         }
+        guard let handle = unsafe started else { throw PostgresFailure("memory is out", isLost: true) }
         unsafe self.handle = handle
-        let end = ContinuousClock.now + Self.connectPatience
+        // Notices would go to stderr.
+        unsafe PQsetNoticeProcessor(handle, { _, _ in }, nil)
+        let end = ContinuousClock.now + patience
         var next = PGRES_POLLING_WRITING
         while next != PGRES_POLLING_OK {
             guard next != PGRES_POLLING_FAILED, unsafe PQstatus(handle) != CONNECTION_BAD else { throw lost() }
@@ -72,6 +73,15 @@ final class PostgresConnection: @unchecked Sendable {
         return try takeLast()
     }
 
+    /// Reads what may take the server longer than a statement otherwise may. When it fails, the connection is of no more use.
+    func unhurried<Result>(_ body: () throws(PostgresFailure) -> Result) throws(PostgresFailure) -> Result {
+        try query("BEGIN")
+        try query("SET LOCAL statement_timeout = 0")
+        let result = try body()
+        try query("COMMIT")
+        return result
+    }
+
     /// Carries out several statements, in one transaction unless they say otherwise.
     func run(_ script: String) throws(PostgresFailure) {
         guard unsafe PQsendQuery(handle, script) == 1 else { throw lost() }
@@ -92,8 +102,9 @@ final class PostgresConnection: @unchecked Sendable {
             throw PostgresFailure("a value has a NUL character, which PostgreSQL cannot keep")
         }
         let values = CStrings(parameters)
-        let sent = unsafe PQsendQueryParams(
-            handle, sql, Int32(parameters.count), nil, values.pointers, nil, nil, 0)
+        let sent = withExtendedLifetime(values) {
+            unsafe PQsendQueryParams(handle, sql, Int32(parameters.count), nil, values.pointers, nil, nil, 0)
+        }
         guard sent == 1 else { throw lost() }
     }
 
@@ -119,12 +130,16 @@ final class PostgresConnection: @unchecked Sendable {
     }
 
     private func receive() throws(PostgresFailure) -> OpaquePointer? {
-        let end = ContinuousClock.now + Self.patience
         while true {
             let unsent = unsafe PQflush(handle)
             guard unsent >= 0 else { throw lost() }
-            if unsent == 0, unsafe PQisBusy(handle) == 0 { break }
-            try wait(for: unsent == 0 ? POLLIN : POLLIN | POLLOUT, until: end)
+            if unsent == 0 {
+                if unsafe PQisBusy(handle) == 0 { break }
+                // What TLS has decrypted already, the socket does not announce.
+                guard unsafe PQconsumeInput(handle) == 1 else { throw lost() }
+                if unsafe PQisBusy(handle) == 0 { break }
+            }
+            try wait(for: unsent == 0 ? POLLIN : POLLIN | POLLOUT, until: .now + patience)
             guard unsafe PQconsumeInput(handle) == 1 else { throw lost() }
         }
         return unsafe PQgetResult(handle)

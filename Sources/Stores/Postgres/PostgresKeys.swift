@@ -27,7 +27,7 @@ enum PostgresKeys {
             return KeyLimits(
                 rate: try row.text(10).map { try RateLimit(text: $0) },
                 quota: try row.text(11).map { try Quota(text: $0) })
-        } catch { throw PostgresRow.unreadable }
+        } catch { throw PostgresFailure("the limits of API key \(row.text(0) ?? "") cannot be read", state: "XX001") }
     }
 
     static func storedKey(_ row: PostgresRow) throws(PostgresFailure) -> StoredKey {
@@ -59,33 +59,49 @@ extension PostgresStore {
             let base = lent.generation << Self.generationShift
             let known = counter - base
             if known >= 0 {
-                let (value, whole, records) = try Self.keys(after: known, lent.connection)
-                if known >= whole, known <= value {
-                    return KeyChanges(counter: base + value, records: records, isWhole: false)
+                let reading = try Self.reading(after: known, lent.connection)
+                try check("key_changes", reading.table, lent)
+                if known >= reading.whole, known <= reading.value {
+                    return KeyChanges(counter: base + reading.value, records: reading.records, isWhole: false)
                 }
             }
-            let (value, _, records) = try Self.keys(after: -1, lent.connection)
-            return KeyChanges(counter: base + value, records: records, isWhole: true)
+            let reading = try lent.connection.unhurried { () throws(PostgresFailure) in
+                try Self.reading(after: -1, lent.connection)
+            }
+            try check("key_changes", reading.table, lent)
+            return KeyChanges(counter: base + reading.value, records: reading.records, isWhole: true)
         }
     }
 
-    /// In one statement, so that the reading belongs to the rows; they are taken one by one. No condition but that on `changed`: else the
-    /// index would not be used.
-    private static func keys(
-        after known: Int64, _ connection: PostgresConnection
-    ) throws(PostgresFailure) -> (value: Int64, whole: Int64, [KeyRecord]) {
-        var reading: (value: Int64, whole: Int64)?
+    /// Keys, and the row of their counter.
+    private struct Reading {
+        var value: Int64 = 0
+        var whole: Int64 = 0
+        var table: Int64 = 0
         var records: [KeyRecord] = []
+    }
+
+    /// In one statement, so that the counter belongs to the keys; they are taken one by one. No condition on keys but that on `changed`:
+    /// else the index would not be used.
+    private static func reading(
+        after known: Int64, _ connection: PostgresConnection
+    ) throws(PostgresFailure) -> Reading {
+        var reading: Reading?
         let sql = """
-            SELECT \(PostgresKeys.columns), value, whole
+            SELECT \(PostgresKeys.columns), value, whole, key_changes.tableoid::bigint
             FROM gatehouse.key_changes LEFT JOIN gatehouse.api_keys ON changed > $1::bigint
+            WHERE \(PostgresSchema.countsKeys)
             """
         try connection.stream(sql, ["\(known)"]) { row throws(PostgresFailure) in
-            if reading == nil { reading = (try row.known(row.integer(13)), try row.known(row.integer(14))) }
-            if row.text(0) != nil { records.append(try PostgresKeys.record(row)) }
+            if reading == nil {
+                reading = try Reading(
+                    value: row.known(row.integer(13)), whole: row.known(row.integer(14)),
+                    table: row.known(row.integer(15)))
+            }
+            if row.text(0) != nil { reading?.records.append(try PostgresKeys.record(row)) }
         }
-        guard let reading else { throw PostgresRow.unreadable }
-        return (reading.value, reading.whole, records)
+        guard let reading else { throw PostgresSchema.halfMade }
+        return reading
     }
 
     /// The keys of one agent, or of all, oldest first.
@@ -95,7 +111,9 @@ extension PostgresStore {
                 SELECT \(PostgresKeys.columns) FROM gatehouse.api_keys WHERE $1::text IS NULL OR agent_id = $1
                 ORDER BY created_at, position
                 """
-            return try connection.query(sql, [agentID]).map(PostgresKeys.storedKey)
+            return try connection.unhurried { () throws(PostgresFailure) in
+                try connection.query(sql, [agentID]).map(PostgresKeys.storedKey)
+            }
         }
     }
 
@@ -139,16 +157,25 @@ extension PostgresStore {
         }
     }
 
-    /// Notes when keys were used, all of them in one transaction, in an order that every process has.
+    /// Notes when keys were used, in one statement, which takes rows in an order that every process has.
     public func record(uses: [KeyUse]) throws(StoreError) {
-        let sorted = uses.sorted { $0.keyID < $1.keyID }
-        try write { connection throws(PostgresFailure) in
-            for use in sorted {
-                try connection.query(
-                    """
-                    UPDATE gatehouse.api_keys SET last_used_at = $1::bigint WHERE id = $2 AND coalesce(last_used_at, 0) < $1::bigint
-                    """, ["\(use.usedAt)", use.keyID])
-            }
+        guard !uses.isEmpty else { return }
+        _ = try write { connection throws(PostgresFailure) in
+            try connection.query(
+                """
+                WITH given AS (
+                    SELECT id, max(used) AS used FROM unnest($1::text[], $2::bigint[]) AS one (id, used) GROUP BY id
+                ), locked AS (
+                    SELECT api_keys.id, used FROM gatehouse.api_keys JOIN given ON given.id = api_keys.id
+                    ORDER BY api_keys.id FOR NO KEY UPDATE OF api_keys
+                )
+                UPDATE gatehouse.api_keys SET last_used_at = used FROM locked
+                WHERE api_keys.id = locked.id AND coalesce(last_used_at, 0) < used
+                """,
+                [
+                    PostgresArray.text(uses.map { Optional($0.keyID) }),
+                    PostgresArray.text(uses.map { Optional($0.usedAt) }),
+                ])
         }
     }
 }

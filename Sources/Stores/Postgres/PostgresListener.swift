@@ -9,14 +9,16 @@ final class PostgresListener: Sendable {
     private struct State {
         var changed: (@Sendable () -> Void)?
         var source: (any DispatchSourceRead)?
+        /// Which server let it in last.
+        var server = 0
     }
 
-    private let settings: [String: String]
+    private let servers: PostgresServers
     private let queue = DispatchQueue(label: "gatehouse.store-listener", qos: .utility)
     private let state = Mutex(State())
 
     /// A listener that has not begun.
-    init(_ settings: [String: String]) { self.settings = settings }
+    init(_ servers: PostgresServers) { self.servers = servers }
 
     deinit { state.withLock { $0.source?.cancel() } }
 
@@ -27,7 +29,8 @@ final class PostgresListener: Sendable {
     }
 
     private func connect() {
-        guard let connection = try? PostgresSession.open(settings),
+        var place = state.withLock { $0.server }
+        guard let connection = try? servers.connect(from: &place),
             (try? connection.query("LISTEN \(PostgresSchema.channel)")) != nil
         else { return retry() }
         state.withLock { state in
@@ -37,6 +40,7 @@ final class PostgresListener: Sendable {
             source.setCancelHandler { withExtendedLifetime(connection) {} }
             source.resume()
             state.source = source
+            state.server = place
         }
         report()
     }

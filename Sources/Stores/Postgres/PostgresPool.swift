@@ -23,16 +23,27 @@ final class PostgresPool: Sendable {
     private struct State {
         var idle: [PostgresConnection] = []
         var database: String?
+        /// The tables that counters were read from, by name: a schema that was restored has others.
+        var tables: [String: Int64] = [:]
         var generation: Int64 = 0
+        /// Which server let it in last.
+        var server = 0
         var failure: (failure: PostgresFailure, at: ContinuousClock.Instant)?
+
+        /// Another generation: what is connected belongs to the one before.
+        mutating func begin() {
+            generation += 1
+            idle = []
+            tables = [:]
+        }
     }
 
-    private let settings: [String: String]
+    private let servers: PostgresServers
     private let slots = DispatchSemaphore(value: connectionsAtMost)
     private let state = Mutex(State())
 
-    /// A pool that has no connection yet. `settings` are libpq's keywords.
-    init(_ settings: [String: String]) { self.settings = settings }
+    /// A pool that has no connection yet.
+    init(_ servers: PostgresServers) { self.servers = servers }
 
     /// Runs statements that only read; a second time where a connection turns out to be dead.
     func read<Result>(
@@ -63,6 +74,18 @@ final class PostgresPool: Sendable {
                 }
             }
         }
+    }
+
+    /// Throws when the table that a counter was read from is another than before: then nothing that was read of it counts.
+    func check(_ table: String, _ number: Int64, _ lent: Lent) throws(PostgresFailure) {
+        let isSame = state.withLock { state in
+            guard lent.generation == state.generation else { return false }
+            let known = state.tables[table] ?? number
+            if known != number { state.begin() }
+            state.tables[table] = number
+            return known == number
+        }
+        if !isSame { throw PostgresFailure("the tables are others than before", isLost: true) }
     }
 
     private func withSlot<Result>(
@@ -130,14 +153,15 @@ final class PostgresPool: Sendable {
     private func open() throws(PostgresFailure) -> Lent {
         if let last = state.withLock({ $0.failure }), last.at.duration(to: .now) < Self.pause { throw last.failure }
         do throws(PostgresFailure) {
-            let connection = try PostgresSession.open(settings)
+            var place = state.withLock { $0.server }
+            let connection = try servers.connect(from: &place)
             let database = try PostgresSession.database(connection)
             let generation = state.withLock { state in
                 if state.database != database {
-                    if state.database != nil { state.generation += 1 }
+                    if state.database != nil { state.begin() }
                     state.database = database
-                    state.idle = []
                 }
+                state.server = place
                 state.failure = nil
                 return state.generation
             }

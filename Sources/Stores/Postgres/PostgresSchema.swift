@@ -10,6 +10,21 @@ enum PostgresSchema {
 
     private static let steps = [tables, triggers]
 
+    /// A restored schema has its triggers last: before, counters and what they count do not belong together.
+    static let halfMade = PostgresFailure(
+        "the schema 'gatehouse' is not whole: its triggers are missing", state: "XX001")
+    /// Whether changed keys are counted.
+    static let countsKeys = hasTrigger("changed", of: "api_keys")
+    /// Whether revocations are counted.
+    static let countsRevocations = hasTrigger("numbered", of: "revocations")
+
+    private static func hasTrigger(_ name: String, of table: String) -> String {
+        """
+        EXISTS (SELECT FROM pg_trigger
+            WHERE tgrelid = 'gatehouse.\(table)'::regclass AND tgname = '\(name)' AND tgenabled <> 'D')
+        """
+    }
+
     /// Any number, the same for every process: who migrates holds this advisory lock.
     private static let lock = "7240915386012574"
 
@@ -21,6 +36,10 @@ enum PostgresSchema {
     /// Brings the schema to the newest version, in a transaction that is open.
     static func migrate(_ connection: PostgresConnection) throws(PostgresFailure) {
         if try version(connection) == steps.count { return }
+        let patience = connection.patience
+        connection.patience = .seconds(60)
+        defer { connection.patience = patience }
+        try connection.run("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '50s'")
         try connection.query("SELECT pg_advisory_xact_lock($1::bigint)", [lock])
         let known = try version(connection)
         if known == nil {
@@ -166,11 +185,18 @@ enum PostgresSchema {
         CREATE FUNCTION gatehouse.number_revocation() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
             BEGIN
                 UPDATE gatehouse.revocation_count SET value = value + 1 RETURNING value INTO NEW.sequence;
-                PERFORM pg_notify('\(channel)', '');
                 RETURN NEW;
             END
         $$;
         CREATE TRIGGER numbered BEFORE INSERT ON gatehouse.revocations
-            FOR EACH ROW EXECUTE FUNCTION gatehouse.number_revocation();
+            FOR EACH ROW WHEN (NEW.sequence IS NULL) EXECUTE FUNCTION gatehouse.number_revocation();
+        CREATE FUNCTION gatehouse.tell() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+            BEGIN
+                PERFORM pg_notify('\(channel)', '');
+                RETURN NULL;
+            END
+        $$;
+        CREATE TRIGGER told AFTER INSERT ON gatehouse.revocations
+            FOR EACH STATEMENT EXECUTE FUNCTION gatehouse.tell();
         """
 }

@@ -1,20 +1,18 @@
 /// What a connection is told first, and what it is asked about the server.
 enum PostgresSession {
-    /// Who waits for another's lock gives up before who waits for him does; a server whose client has gone forgets its transaction.
-    /// A commit that was answered is durable, whatever the database's default; names mean what they say.
+    /// Who waits for another's lock gives up before who waits for him does, but behind the server's look for deadlocks (1 s); what nobody
+    /// waits for any more ends in the server too. A commit that was answered is durable, whatever the database's default; names
+    /// mean what they say.
     private static let setup = """
-        SET lock_timeout = '4s';
-        SET idle_in_transaction_session_timeout = '15s';
+        SET lock_timeout = '1500ms';
+        SET statement_timeout = '5s';
+        SET idle_in_transaction_session_timeout = '5s';
         SET search_path = pg_catalog;
         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
         """
 
-    /// A connection that statements of the store can be given to.
-    static func open(_ settings: [String: String]) throws(PostgresFailure) -> PostgresConnection {
-        let connection = try PostgresConnection(settings)
-        try connection.run(setup)
-        return connection
-    }
+    /// Makes a connection one that statements of the store can be given to.
+    static func prepare(_ connection: PostgresConnection) throws(PostgresFailure) { try connection.run(setup) }
 
     /// Which database this is: another text after a fail-over (another timeline), and for a backup that was restored elsewhere.
     /// Where a hosted server does not tell the one, the other is left.

@@ -135,24 +135,36 @@ extension PostgresStore {
         try connection.query(
             "UPDATE gatehouse.sessions SET revoked_at = $1::bigint WHERE id = $2 AND revoked_at IS NULL",
             ["\(now)", id])
-        try PostgresRevocations.append(.session(id, until: until), now: now, to: connection)
+        try PostgresRevocations.append([.session(id, until: until)], now: now, to: connection)
     }
 
     /// Revokes one token.
     public func revokeToken(_ id: String, until: Int64) throws(StoreError) {
         try write { connection throws(PostgresFailure) in
-            try PostgresRevocations.append(.token(id, until: until), now: until, to: connection)
+            try PostgresRevocations.append([.token(id, until: until)], now: until, to: connection)
         }
     }
 
-    /// Forgets what can no longer matter. A session's tokens go with it.
+    /// Rows that one transaction of a purge forgets, and transactions of one purge for each table: what is left is forgotten by the next.
+    private static let purgedAtOnce = 5_000
+    private static let purgesAtMost = 200
+
+    /// Forgets what can no longer matter, in small transactions. A session's tokens go with it.
     public func purge(now: Int64) throws(StoreError) {
-        try write { connection throws(PostgresFailure) in
-            for condition in [
-                "sessions WHERE expires_at", "refresh_tokens WHERE expires_at", "revocations WHERE until",
-                "usage WHERE ends_at",
-            ] {
-                try connection.query("DELETE FROM gatehouse.\(condition) <= $1::bigint", ["\(now)"])
+        let tables = [
+            ("sessions", "expires_at"), ("refresh_tokens", "expires_at"), ("revocations", "until"),
+            ("usage", "ends_at"),
+        ]
+        for (table, column) in tables {
+            let sql = """
+                DELETE FROM gatehouse.\(table) WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM gatehouse.\(table) WHERE \(column) <= $1::bigint LIMIT \(Self.purgedAtOnce) FOR UPDATE SKIP LOCKED))
+                """
+            for _ in 0..<Self.purgesAtMost {
+                let count = try write { connection throws(PostgresFailure) in
+                    try connection.query(sql, ["\(now)"]).affected
+                }
+                if count < Self.purgedAtOnce { break }
             }
         }
     }

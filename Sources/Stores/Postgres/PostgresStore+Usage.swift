@@ -19,43 +19,45 @@ extension PostgresStore {
         }
     }
 
-    /// Adds to counts; gives what they are now. Rows are taken in an order that every process has.
+    /// Adds to counts, in one statement, which takes rows in an order that every process has; gives what they are now.
     @discardableResult
     public func add(_ usages: [Usage]) throws(StoreError) -> [Int64] {
         guard !usages.isEmpty else { return [] }
-        let order = usages.indices.sorted {
-            let (left, right) = (usages[$0].key, usages[$1].key)
-            return (left.scope, left.subject, left.start, left.end) < (
-                right.scope, right.subject, right.start, right.end
-            )
-        }
         return try write { connection throws(PostgresFailure) in
-            var totals = [Int64](repeating: 0, count: usages.count)
-            for index in order {
-                let key = usages[index].key
-                let row = try connection.query(
-                    """
-                    INSERT INTO gatehouse.usage AS known (\(Self.columns)) VALUES ($1, $2, $3::bigint, $4::bigint, $5::bigint)
+            let rows = try connection.query(
+                """
+                WITH given AS (
+                    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+                        WITH ORDINALITY AS one (\(Self.columns), place)
+                ), added AS (
+                    INSERT INTO gatehouse.usage AS known (\(Self.columns))
+                    SELECT scope, subject, starts_at, ends_at, sum(count)::bigint FROM given
+                    GROUP BY scope, subject, starts_at, ends_at ORDER BY scope, subject, starts_at, ends_at
                     ON CONFLICT (scope, subject, starts_at, ends_at) DO UPDATE SET count = known.count + excluded.count
-                    RETURNING count
-                    """, [key.scope, key.subject, "\(key.start)", "\(key.end)", "\(usages[index].count)"]
-                ).first
-                totals[index] = try row?.integer(0) ?? 0
-            }
-            return totals
+                    RETURNING *
+                )
+                SELECT added.count FROM given JOIN added USING (scope, subject, starts_at, ends_at) ORDER BY place
+                """,
+                [
+                    PostgresArray.text(usages.map { Optional($0.key.scope) }),
+                    PostgresArray.text(usages.map { Optional($0.key.subject) }),
+                    PostgresArray.text(usages.map { Optional($0.key.start) }),
+                    PostgresArray.text(usages.map { Optional($0.key.end) }),
+                    PostgresArray.text(usages.map { Optional($0.count) }),
+                ])
+            return try rows.map { row throws(PostgresFailure) in try row.known(row.integer(0)) }
         }
     }
 
     /// What was counted for subjects of a scope, nil: for all.
     public func usages(scope: String, subjects: [String]?, now: Int64) throws(StoreError) -> [Usage] {
         try read { connection throws(PostgresFailure) in
-            let sql = "SELECT \(Self.columns) FROM gatehouse.usage WHERE scope = $1 AND ends_at > $2::bigint"
-            guard let subjects else { return try connection.query(sql, [scope, "\(now)"]).map(Self.usage) }
-            var found: [Usage] = []
-            for subject in subjects {
-                found += try connection.query(sql + " AND subject = $3", [scope, "\(now)", subject]).map(Self.usage)
-            }
-            return found
+            let sql = """
+                SELECT \(Self.columns) FROM gatehouse.usage
+                WHERE scope = $1 AND ends_at > $2::bigint AND ($3::text[] IS NULL OR subject = ANY ($3::text[]))
+                """
+            let names = subjects.map { PostgresArray.text($0.map(Optional.some)) }
+            return try connection.query(sql, [scope, "\(now)", names]).map(Self.usage)
         }
     }
 }

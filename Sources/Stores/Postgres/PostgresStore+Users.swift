@@ -29,10 +29,10 @@ extension PostgresStore {
                     throw Self.undo
                 }
                 // Behind all rows: the log's lock is the last that a transaction takes.
-                for user in users.map(\.user) {
-                    guard let time = user.disabledAt else { continue }
-                    try PostgresRevocations.append(.userDisabled(user.id, at: time), now: time, to: connection)
+                let disabled = users.compactMap { stored in
+                    stored.user.disabledAt.map { Revocation.userDisabled(stored.user.id, at: $0) }
                 }
+                try PostgresRevocations.append(disabled, now: 0, to: connection)
             }
             return .created
         } catch {
@@ -68,7 +68,9 @@ extension PostgresStore {
     public func users() throws(StoreError) -> [User] {
         try read { connection throws(PostgresFailure) in
             let sql = "SELECT \(Self.columns) FROM gatehouse.users ORDER BY email"
-            return try connection.query(sql).map { row throws(PostgresFailure) in try Self.storedUser(row).user }
+            return try connection.unhurried { () throws(PostgresFailure) in
+                try connection.query(sql).map { row throws(PostgresFailure) in try Self.storedUser(row).user }
+            }
         }
     }
 
@@ -101,9 +103,9 @@ extension PostgresStore {
                     password_changed_at = $2::bigint WHERE id = $3
                 """, [hash, "\(now)", userID])
             guard changed.affected == 1 else { return false }
-            try Self.endSessions(of: userID, now: now, until: until, in: connection)
-            let entry = Revocation.tokensBefore(user: userID, moment: now, until: until)
-            try PostgresRevocations.append(entry, now: now, to: connection)
+            var entries = try Self.endSessions(of: userID, now: now, until: until, in: connection)
+            entries.append(.tokensBefore(user: userID, moment: now, until: until))
+            try PostgresRevocations.append(entries, now: now, to: connection)
             return true
         }
     }
@@ -120,21 +122,21 @@ extension PostgresStore {
                 """, [isDisabled ? "true" : "false", "\(now)", userID])
             guard changed.affected == 1 else { return false }
             // Enabled again, the user logs in again: what was issued before stays dead.
-            if isDisabled { try Self.endSessions(of: userID, now: now, until: until, in: connection) }
-            try PostgresRevocations.append(
-                isDisabled ? .userDisabled(userID, at: now) : .userEnabled(userID), now: now, to: connection)
+            var entries: [Revocation] = []
+            if isDisabled { entries = try Self.endSessions(of: userID, now: now, until: until, in: connection) }
+            entries.append(isDisabled ? .userDisabled(userID, at: now) : .userEnabled(userID))
+            try PostgresRevocations.append(entries, now: now, to: connection)
             return true
         }
     }
 
-    /// Revokes every session of a user that is not yet, each by its own entry: its tokens may be as young as the change.
+    /// Ends every session of a user that is not yet; each has an entry of its own: its tokens may be as young as the change.
     private static func endSessions(
         of userID: String, now: Int64, until: Int64, in connection: PostgresConnection
-    ) throws(PostgresFailure) {
+    ) throws(PostgresFailure) -> [Revocation] {
         let rows = try connection.query(
             "UPDATE gatehouse.sessions SET revoked_at = $1::bigint WHERE user_id = $2 AND revoked_at IS NULL RETURNING id",
             ["\(now)", userID])
-        let ids = try rows.map { row throws(PostgresFailure) in try row.known(row.text(0)) }
-        for id in ids { try PostgresRevocations.append(.session(id, until: until), now: now, to: connection) }
+        return try rows.map { row throws(PostgresFailure) in .session(try row.known(row.text(0)), until: until) }
     }
 }

@@ -11,16 +11,15 @@ public final class PostgresStore: IdentityStore {
     static let generationShift: Int64 = 40
 
     let name: String
-    let settings: [String: String]
     private let pool: PostgresPool
     private let listener: PostgresListener
 
     /// Connects, and brings the tables to the newest version; when there are none, makes them, unless `creating` is false.
     public init(_ location: PostgresLocation, creating: Bool = true) throws(StoreError) {
         name = location.name
-        settings = location.settings
-        pool = PostgresPool(location.settings)
-        listener = PostgresListener(location.settings)
+        let servers = PostgresServers(location.settings)
+        pool = PostgresPool(servers)
+        listener = PostgresListener(servers)
         guard creating else { return }
         try write { connection throws(PostgresFailure) in try PostgresSchema.migrate(connection) }
     }
@@ -49,12 +48,16 @@ public final class PostgresStore: IdentityStore {
         do throws(PostgresFailure) { return try pool.write(body) } catch { throw error.error(name) }
     }
 
-    /// Another number after every change, whichever process made it, and for another database: one row.
+    /// Another number after every change, whichever process made it, and for another database: one row. A standby does not count as
+    /// heard: it may be far behind.
     public func changeCounter() throws(StoreError) -> Int64 {
         try lent { lent throws(PostgresFailure) in
-            guard let row = try lent.connection.query("SELECT value FROM gatehouse.key_changes").first else {
-                throw PostgresRow.unreadable
-            }
+            let sql = """
+                SELECT value, tableoid::bigint, pg_is_in_recovery() FROM gatehouse.key_changes WHERE \(PostgresSchema.countsKeys)
+                """
+            guard let row = try lent.connection.query(sql).first else { throw PostgresSchema.halfMade }
+            guard !row.isTrue(2) else { throw PostgresFailure("it is a standby", state: "25006") }
+            try pool.check("key_changes", row.known(row.integer(1)), lent)
             return try (lent.generation << Self.generationShift) + row.known(row.integer(0))
         }
     }
@@ -65,12 +68,23 @@ public final class PostgresStore: IdentityStore {
             let base = lent.generation << Self.generationShift
             let known = sequence - base
             if known >= 0 {
-                let (value, entries) = try PostgresRevocations.entries(after: known, now: now, lent.connection)
-                if known <= value { return RevocationLog(sequence: base + value, entries: entries, isWhole: false) }
+                let log = try PostgresRevocations.log(after: known, now: now, lent.connection)
+                try pool.check("revocation_count", log.table, lent)
+                if known <= log.last {
+                    return RevocationLog(sequence: base + log.last, entries: log.entries, isWhole: false)
+                }
             }
-            let (value, entries) = try PostgresRevocations.entries(after: -1, now: now, lent.connection)
-            return RevocationLog(sequence: base + value, entries: entries, isWhole: true)
+            let log = try lent.connection.unhurried { () throws(PostgresFailure) in
+                try PostgresRevocations.log(after: -1, now: now, lent.connection)
+            }
+            try pool.check("revocation_count", log.table, lent)
+            return RevocationLog(sequence: base + log.last, entries: log.entries, isWhole: true)
         }
+    }
+
+    /// Throws when the table that a counter was read from is another than before.
+    func check(_ table: String, _ number: Int64, _ lent: PostgresPool.Lent) throws(PostgresFailure) {
+        try pool.check(table, number, lent)
     }
 
     /// Throws unless the store can be read, and the server accepts writes.

@@ -84,6 +84,9 @@ enum SQLiteSchema {
             UPDATE change_sequence SET value = value + 1;
             UPDATE api_keys SET changed = (SELECT value FROM change_sequence) WHERE id = new.id;
         END;
+        CREATE TRIGGER api_keys_overwritten BEFORE INSERT ON api_keys
+            WHEN EXISTS (SELECT 1 FROM api_keys WHERE id = new.id OR digest = new.digest)
+            BEGIN UPDATE change_sequence SET value = value + 1, whole = value + 1; END;
         CREATE TRIGGER api_keys_replaced AFTER UPDATE OF id, digest ON api_keys
             BEGIN UPDATE change_sequence SET value = value + 1, whole = value + 1; END;
         CREATE TRIGGER api_keys_deleted AFTER DELETE ON api_keys
