@@ -51,8 +51,11 @@ extension Server {
 
     private func take(_ log: RevocationLog) {
         if log.isWhole {
-            known.revocations = RevocationSet(log.entries, now: WallClock.seconds())
-            let all = known.revocations
+            let now = WallClock.seconds()
+            var fresh = RevocationSet(log.entries, now: now)
+            fresh.remember(known.revocations, now: now)
+            known.revocations = fresh
+            let all = fresh
             for worker in workers { worker.shard.post { worker.replaceRevocations(all) } }
         } else {
             enter(log.entries)

@@ -66,7 +66,9 @@ public final class Server: @unchecked Sendable {
         self.configuration = configuration
         self.loader = loader
         self.store = store
-        probe = store.map(StoreProbe.init)
+        probe = store.map { store in
+            StoreProbe(store) { [logger] error in logger.error("not ready, since the store cannot be used: \(error)") }
+        }
         self.logger = logger
         programPath = ProgramPath.find(CommandLine.arguments.first ?? "")
         inherited = ListenerHandover.take()
@@ -300,7 +302,8 @@ public final class Server: @unchecked Sendable {
         if fresh.accessLog != configuration.accessLog { changed.append("access_log") }
         if fresh.limits.connections != configuration.limits.connections { changed.append("max_connections") }
         guard !changed.isEmpty else { return }
-        logger.warning("changed, and in effect after a restart only: \(changed.joined(separator: ", "))")
+        logger.warning(
+            "changed, and in effect in a new process only (SIGUSR2 brings one): \(changed.joined(separator: ", "))")
     }
 
     // MARK: Drain

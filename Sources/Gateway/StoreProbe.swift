@@ -6,25 +6,33 @@ import Identity
 final class StoreProbe: Sendable {
     /// Confined to the queue.
     private final class Last: @unchecked Sendable {
-        var isUsable = false
+        var isUsable = true
         var ended: ContinuousClock.Instant?
     }
 
     private let store: any Store
+    private let report: @Sendable (StoreError) -> Void
     private let queue = DispatchQueue(label: "gatehouse.store-probe")
     private let last = Last()
 
-    init(_ store: any Store) { self.store = store }
+    /// `report` is told why, the first time since the store could be used.
+    init(_ store: any Store, report: @escaping @Sendable (StoreError) -> Void) {
+        self.store = store
+        self.report = report
+    }
 
     /// Calls back on the probe's queue.
     func ask(_ answer: @escaping @Sendable (Bool) -> Void) {
         let asked = ContinuousClock.now
-        queue.async { [store, last] in
+        queue.async { [store, last, report] in
             if let ended = last.ended, ended >= asked { return answer(last.isUsable) }
             do throws(StoreError) {
                 try store.usable()
                 last.isUsable = true
-            } catch { last.isUsable = false }
+            } catch {
+                if last.isUsable { report(error) }
+                last.isUsable = false
+            }
             last.ended = .now
             answer(last.isUsable)
         }

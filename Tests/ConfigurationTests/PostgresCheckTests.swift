@@ -44,8 +44,8 @@ struct PostgresCheckTests {
             settings: ["sslmode": "verify-full", "target_session_attrs": "read-write"],
             name: "postgres://localhost,db2/a", why: "one of several elsewhere; the one that writes is meant"),
         Case(
-            text: "postgres://db1:1,db2:2/a?target_session_attrs=any&sslmode=verify-ca&sslrootcert=/ca.pem",
-            settings: ["target_session_attrs": "any", "sslmode": "verify-ca", "sslrootcert": "/ca.pem"],
+            text: "postgres://db1:1,db2:2/a?target_session_attrs=any&sslmode=verify-ca&sslrootcert=/etc/hosts",
+            settings: ["target_session_attrs": "any", "sslmode": "verify-ca", "sslrootcert": "/etc/hosts"],
             name: "postgres://db1:1,db2:2/a", why: "what is said counts"),
         Case(
             text: "postgres://db/a?sslmode=require", settings: ["sslmode": "require", "sslrootcert": nil],
@@ -97,6 +97,48 @@ struct PostgresCheckTests {
         #expect(
             found == [
                 "1:7: error: env:DATABASE_URL holds no connection string; it reads like postgres://USER:PASSWORD@HOST:5432/DATABASE, with % escapes in the password"
+            ])
+    }
+
+    @Test(
+        "what would keep it from connecting is said before it tries",
+        arguments: [
+            ("sslmode=yes", "'yes' is no sslmode; there are disable, allow, prefer, require, verify-ca, verify-full"),
+            ("sslmode=verify-ful", "'verify-ful' is no sslmode; did you mean 'verify-full'?"),
+            (
+                "sslrootcert=/nowhere/ca.pem",
+                "sslrootcert '/nowhere/ca.pem' cannot be read: No such file or directory; name it by its whole path"
+            ),
+        ])
+    func unusable(option: String, message: String) {
+        let text = "postgres://db/a?" + option
+        let found = Workspace().findings(
+            "store postgres:env:DATABASE_URL;" + Row.rest, environment: ["DATABASE_URL": text])
+        #expect(found == ["1:7: error: " + message])
+    }
+
+    @Test("blanks and line ends around it are no part of it")
+    func blanks() throws {
+        let environment = ["DATABASE_URL": " postgres://localhost/a \r\n\n"]
+        let configuration = try Workspace().load(
+            "store postgres:env:DATABASE_URL;" + Row.rest, environment: environment
+        ).get()
+        guard case .postgres(let location) = configuration.store else {
+            Issue.record("no PostgreSQL")
+            return
+        }
+        #expect(location.settings["dbname"] == "a")
+    }
+
+    @Test("that tickets are one gateway's own is said")
+    func tickets() {
+        let text =
+            "store postgres:env:DATABASE_URL; identity /api/auth/ { sign HS256 file:hs256.key; }"
+            + Row.rest + "\nroute /chat/ { accept jwt; accept_query token; upstream agents; }"
+        let found = Workspace().findings(text, environment: ["DATABASE_URL": "postgres://localhost/a"])
+        #expect(
+            found == [
+                "1:7: warning: a ticket for '/chat/' is good only at the gateway that gave it; with more than one, have the balancer send a client's address to the same one"
             ])
     }
 

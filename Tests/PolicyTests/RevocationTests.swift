@@ -67,6 +67,20 @@ struct RevocationTests {
         #expect(Self.refusal(warm, token) == row.token, "\(row.name), replaced as a whole")
     }
 
+    @Test("who was logged out stays so when the store has forgotten; whether a user is disabled, the store alone says")
+    func remembered() throws {
+        let known = RevocationSet(
+            [
+                .session("s1", until: Self.later), .token("j2", until: Self.later), .userDisabled("u2", at: 5),
+                .tokensBefore(user: "u3", moment: 9, until: Self.later),
+            ], now: Self.now)
+        var fresh = RevocationSet([.session("s9", until: Self.later)], now: Self.now)
+        fresh.remember(known, now: Self.now)
+        #expect(fresh.count == 4, "and not who is no longer disabled")
+        let token = try Self.token()
+        #expect(Self.refusal(try Self.authenticator(fresh), token) == .tokenRevoked)
+    }
+
     @Test("a token that does not say when it was issued falls under any moment")
     func noIssuedAt() throws {
         let token = try Self.token(issuedAt: nil)

@@ -30,14 +30,41 @@ struct PostgresChecker {
             return nil
         }
         guard let bytes = context.secret(source) else { return nil }
-        let text = String(decoding: KeyLoader.withoutLineEnd(bytes), as: UTF8.self)
+        let text = Self.trimmed(String(decoding: bytes, as: UTF8.self))
         guard !text.utf8.contains(0), let said = Self.parse(text), Self.isPlausible(said) else {
             context.error(
                 "\(source.text.clipped) holds no connection string", at: word,
                 suggestion: "it reads like postgres://USER:PASSWORD@HOST:5432/DATABASE, with % escapes in the password")
             return nil
         }
-        return location(said, word)
+        return isUsable(said, word) ? location(said, word) : nil
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        let start = text.drop(while: \.isWhitespace)
+        return String(start.reversed().drop(while: \.isWhitespace).reversed())
+    }
+
+    /// What libpq would find out when it connects.
+    private func isUsable(_ said: [String: String], _ word: Word) -> Bool {
+        let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+        if let mode = said["sslmode"], !modes.contains(mode) {
+            context.error(
+                "'\(mode.clipped)' is no sslmode", at: word,
+                suggestion: Spelling.suggestion(for: mode, among: modes) ?? "there are \(modes.joined(separator: ", "))"
+            )
+            return false
+        }
+        for name in ["sslrootcert", "sslcert", "sslkey", "sslcrl"] {
+            guard let path = said[name], !path.isEmpty, path != "system" else { continue }
+            do throws(FileAccess.Failure) { _ = try context.files.read(path) } catch {
+                context.error(
+                    "\(name) '\(path.clipped)' cannot be read: \(error.message)", at: word,
+                    suggestion: "name it by its whole path")
+                return false
+            }
+        }
+        return true
     }
 
     private func location(_ said: [String: String], _ word: Word) -> PostgresLocation {

@@ -47,6 +47,8 @@ public final class IdentityService: Sendable {
     static let waitingLoginsAtMost = 128
     /// Until a login asks again whether those before it have failed.
     static let pause = DispatchTimeInterval.milliseconds(50)
+    /// Nanoseconds between two lines about the store at least.
+    private static let reportInterval: Int64 = 10_000_000_000
     /// Seconds between two purges of what has expired in the store.
     private static let purgeInterval: Int64 = 600
     /// How many seconds a change of the password or a disabled user kills tokens of other issuers, whose life is unknown.
@@ -69,6 +71,7 @@ public final class IdentityService: Sendable {
     private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
     private let purging = DispatchQueue(label: "gatehouse.purge", qos: .background)
     private let isStoreFailing = Atomic(false)
+    private let lastReport = Atomic<Int64>(0)
     private let waiting = Atomic(0)
     private let waitingLogins = Atomic(0)
     private let lastPurge = Atomic<Int64>(0)
@@ -131,9 +134,14 @@ public final class IdentityService: Sendable {
         } catch { throw refusal(for: error) }
     }
 
-    /// What a client is answered that the store failed; the operator is told why, once for each time that it begins to.
+    /// What a client is answered that the store failed; the operator is told why, once for each time that it begins to, and where what
+    /// reads succeeds and what writes does not, every ten seconds.
     func refusal(for error: StoreError) -> Refusal {
-        if !isStoreFailing.exchange(true, ordering: .relaxed) { publisher.report(error) }
+        let (now, last) = (MonotonicTime.now().nanoseconds, lastReport.load(ordering: .relaxed))
+        if !isStoreFailing.exchange(true, ordering: .relaxed), last == 0 || now - last > Self.reportInterval {
+            lastReport.store(now, ordering: .relaxed)
+            publisher.report(error)
+        }
         return .storeUnavailable
     }
 

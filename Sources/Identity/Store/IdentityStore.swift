@@ -67,7 +67,7 @@ public struct RevocationLog: Sendable {
     public let sequence: Int64
     /// In order.
     public let entries: [Revocation]
-    /// The entries are everything that counts, not only what is new: what was known before is to be forgotten.
+    /// The entries are everything that counts, not only what is new.
     public let isWhole: Bool
 
     /// A piece of the log.

@@ -58,6 +58,16 @@ public struct RevocationSet: Sendable {
         purgedCount = max(count, RevocationSet.smallest)
     }
 
+    /// Takes over what another set knew and this one does not. A store that was set back has forgotten; who was logged out stays so. Whether
+    /// a user is disabled, the store alone says: enabled again, he has no entry.
+    public mutating func remember(_ former: RevocationSet, now: Int64) {
+        for (id, until) in former.sessions { apply(.session(id, until: until), now: now) }
+        for (id, until) in former.tokens { apply(.token(id, until: until), now: now) }
+        for (user, cutoff) in former.cutoffs {
+            apply(.tokensBefore(user: user, moment: cutoff.moment, until: cutoff.until), now: now)
+        }
+    }
+
     /// Goes on from the epoch of another set that this one takes the place of.
     mutating func succeed(_ former: RevocationSet) { epoch = max(epoch, former.epoch) &+ 1 }
 

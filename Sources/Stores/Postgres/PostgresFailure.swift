@@ -28,7 +28,7 @@ struct PostgresFailure: Error {
         case "25006": return .readOnly
         case "55P03", "57014", "40001", "40P01": return .busy
         // No such table or schema, no privilege, bytes that cannot be read.
-        case "42P01", "3F000", "42501", "XX001", "XX002": return .unreadable
+        case "42P01", "42P07", "3F000", "42501", "XX001", "XX002": return .unreadable
         default:
             let isAway = ["08", "53", "57", "58", "28", "3D"].contains(String(state.prefix(2)))
             return isLost || isAway ? .unavailable : .failed
@@ -43,7 +43,11 @@ struct PostgresFailure: Error {
             case .readOnly: "the server does not accept writes: a standby, or set to read only (\(reason))"
             case .busy: "other transactions were in the way for too long (\(reason))"
             case .unreadable where state == "42501":
-                "the role may not do what is needed; it has to own the schema 'gatehouse', or be allowed to create it (\(reason))"
+                "the role may not do what is needed; it has to own the schema 'gatehouse' and its tables, or be allowed to create it (\(reason))"
+            case .unreadable where state == "42P07":
+                "the schema 'gatehouse' is half made: restore it, or drop it (\(reason))"
+            case _ where reason.contains("certificate verify failed"):
+                "\(reason); sslrootcert=FILE names the authority that is trusted"
             default: reason
             }
         return StoreError(kind, "store \(name): \(message)")

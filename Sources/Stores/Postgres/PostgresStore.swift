@@ -91,11 +91,13 @@ public final class PostgresStore: IdentityStore {
     public func usable() throws(StoreError) {
         try read { connection throws(PostgresFailure) in
             let sql = """
-                SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' FROM gatehouse.key_changes
+                SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+                    has_table_privilege('gatehouse.sessions', 'INSERT')
+                FROM gatehouse.key_changes
                 """
-            guard try connection.query(sql).first?.isTrue(0) == false else {
-                throw PostgresFailure("it is read only", state: "25006")
-            }
+            guard let row = try connection.query(sql).first else { throw PostgresSchema.halfMade }
+            guard !row.isTrue(0) else { throw PostgresFailure("it is read only", state: "25006") }
+            guard row.isTrue(1) else { throw PostgresFailure("it may not write to gatehouse.sessions", state: "42501") }
         }
     }
 
