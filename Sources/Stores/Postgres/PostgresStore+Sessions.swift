@@ -3,26 +3,20 @@ internal import Policy
 
 /// Sessions and their tokens. Who spends a token holds its session's row, so that one at a time judges it, and no log-out comes in between.
 extension PostgresStore {
-    /// What a presented token's row says, with those of its session and user.
-    private struct Presented {
-        let pair: TokenPair
-        let isDead: Bool
-        let spentAtMilliseconds: Int64?
-        let successorID: String?
-
-        init(_ row: PostgresRow) throws(PostgresFailure) {
-            pair = try TokenPair(
+    /// The row of a presented token, with those of its session and user.
+    private enum Presented {
+        private static func token(_ row: PostgresRow) throws(PostgresFailure) -> StoredToken {
+            let pair = try TokenPair(
                 refreshID: row.known(row.text(0)), accessID: row.known(row.text(1)), sessionID: row.known(row.text(2)),
                 userID: row.known(row.text(3)), issuedAt: row.known(row.integer(4)),
                 expiresAt: row.known(row.integer(5)))
-            spentAtMilliseconds = try row.integer(6)
-            successorID = row.text(7)
-            isDead = row.isTrue(8)
+            return StoredToken(
+                pair: pair, isDead: row.isTrue(8), spentAtMilliseconds: try row.integer(6), successorID: row.text(7))
         }
 
         static func fetch(
             _ token: PresentedToken, from connection: PostgresConnection
-        ) throws(PostgresFailure) -> Presented? {
+        ) throws(PostgresFailure) -> StoredToken? {
             let (column, id) = place(of: token)
             // No token that was issued here has one, and PostgreSQL keeps none.
             guard !id.utf8.contains(0) else { return nil }
@@ -33,7 +27,7 @@ extension PostgresStore {
                     JOIN gatehouse.users ON users.id = user_id
                 WHERE token.\(column) = $1
                 """
-            return try connection.query(sql, [id]).map(Presented.init).first
+            return try connection.query(sql, [id]).map(Self.token).first
         }
 
         /// Waits until nobody else changes the token's session, and keeps it so until the transaction ends.
@@ -76,8 +70,7 @@ extension PostgresStore {
     /// Judges a presented token; one that was spent while rotation was on is dead.
     public func inspect(_ token: PresentedToken) throws(StoreError) -> RefreshOutcome {
         try read { connection throws(PostgresFailure) in
-            guard let presented = try Presented.fetch(token, from: connection), !presented.isDead else { return .dead }
-            return presented.spentAtMilliseconds == nil ? .unspent(presented.pair) : .dead
+            try Presented.fetch(token, from: connection)?.inspection ?? .dead
         }
     }
 
@@ -87,20 +80,20 @@ extension PostgresStore {
     ) throws(StoreError) -> RefreshOutcome {
         try write { connection throws(PostgresFailure) in
             try Presented.lock(token, in: connection)
-            guard let presented = try Presented.fetch(token, from: connection), !presented.isDead else { return .dead }
-            let sessionID = presented.pair.sessionID
-            guard let spentAt = presented.spentAtMilliseconds else {
-                let next = TokenPair(successor, sessionID: sessionID, userID: presented.pair.userID)
-                try Self.spend(presented.pair, for: next, nowMilliseconds, in: connection)
+            guard let presented = try Presented.fetch(token, from: connection) else { return .dead }
+            let pair = presented.pair
+            switch presented.verdict(nowMilliseconds: nowMilliseconds, overlap: overlap) {
+            case .dead: return .dead
+            case .unspent:
+                let next = TokenPair(successor, sessionID: pair.sessionID, userID: pair.userID)
+                try Self.spend(pair, for: next, nowMilliseconds, in: connection)
                 return .rotated(next)
+            case .repeated(let id):
+                if let known = try Presented.fetch(.refresh(id: id), from: connection) { return .repeated(known.pair) }
+            case .reused: break
             }
-            if nowMilliseconds < spentAt + overlap, let id = presented.successorID,
-                let known = try Presented.fetch(.refresh(id: id), from: connection)
-            {
-                return .repeated(known.pair)
-            }
-            try Self.end(sessionID, now: nowMilliseconds / 1_000, until: until, in: connection)
-            return .reused(sessionID: sessionID)
+            try Self.end(pair.sessionID, now: nowMilliseconds / 1_000, until: until, in: connection)
+            return .reused(sessionID: pair.sessionID)
         }
     }
 

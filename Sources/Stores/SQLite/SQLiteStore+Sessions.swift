@@ -4,23 +4,18 @@ internal import Policy
 
 /// Sessions and their tokens.
 extension SQLiteStore {
-    /// What a presented token's row says, with those of its session and user.
-    private struct Presented {
-        let pair: TokenPair
-        let isDead: Bool
-        let spentAtMilliseconds: Int64?
-        let successorID: String?
-
-        init(_ row: Row) {
-            pair = TokenPair(
+    /// The row of a presented token, with those of its session and user.
+    private enum Presented {
+        private static func token(_ row: Row) -> StoredToken {
+            let pair = TokenPair(
                 refreshID: row["id"], accessID: row["access_id"], sessionID: row["session_id"],
                 userID: row["user_id"], issuedAt: row["issued_at"], expiresAt: row["expires_at"])
-            isDead = row["is_dead"]
-            spentAtMilliseconds = row["spent_at_ms"]
-            successorID = row["successor_id"]
+            return StoredToken(
+                pair: pair, isDead: row["is_dead"], spentAtMilliseconds: row["spent_at_ms"],
+                successorID: row["successor_id"])
         }
 
-        static func fetch(_ token: PresentedToken, from database: Database) throws -> Presented? {
+        static func fetch(_ token: PresentedToken, from database: Database) throws -> StoredToken? {
             let (column, id) =
                 switch token {
                 case .refresh(let id): ("id", id)
@@ -32,7 +27,7 @@ extension SQLiteStore {
                 FROM refresh_tokens JOIN sessions ON sessions.id = session_id JOIN users ON users.id = user_id
                 WHERE refresh_tokens.\(column) = ?
                 """
-            return try Row.fetchOne(database, sql: sql, arguments: [id]).map(Presented.init)
+            return try Row.fetchOne(database, sql: sql, arguments: [id]).map(Self.token)
         }
     }
 
@@ -54,8 +49,7 @@ extension SQLiteStore {
     /// Judges a presented token; one that was spent while rotation was on is dead.
     public func inspect(_ token: PresentedToken) throws(StoreError) -> RefreshOutcome {
         try read { database in
-            guard let presented = try Presented.fetch(token, from: database), !presented.isDead else { return .dead }
-            return presented.spentAtMilliseconds == nil ? .unspent(presented.pair) : .dead
+            try Presented.fetch(token, from: database)?.inspection ?? .dead
         }
     }
 
@@ -64,20 +58,20 @@ extension SQLiteStore {
         _ token: PresentedToken, to successor: FreshPair, nowMilliseconds: Int64, overlap: Int64, until: Int64
     ) throws(StoreError) -> RefreshOutcome {
         try write { database in
-            guard let presented = try Presented.fetch(token, from: database), !presented.isDead else { return .dead }
-            let sessionID = presented.pair.sessionID
-            guard let spentAt = presented.spentAtMilliseconds else {
-                let next = TokenPair(successor, sessionID: sessionID, userID: presented.pair.userID)
-                try Self.spend(presented.pair, for: next, nowMilliseconds, in: database)
+            guard let presented = try Presented.fetch(token, from: database) else { return .dead }
+            let pair = presented.pair
+            switch presented.verdict(nowMilliseconds: nowMilliseconds, overlap: overlap) {
+            case .dead: return .dead
+            case .unspent:
+                let next = TokenPair(successor, sessionID: pair.sessionID, userID: pair.userID)
+                try Self.spend(pair, for: next, nowMilliseconds, in: database)
                 return .rotated(next)
+            case .repeated(let id):
+                if let known = try Presented.fetch(.refresh(id: id), from: database) { return .repeated(known.pair) }
+            case .reused: break
             }
-            if nowMilliseconds < spentAt + overlap, let id = presented.successorID,
-                let known = try Presented.fetch(.refresh(id: id), from: database)
-            {
-                return .repeated(known.pair)
-            }
-            try Self.end(sessionID, now: nowMilliseconds / 1_000, until: until, in: database)
-            return .reused(sessionID: sessionID)
+            try Self.end(pair.sessionID, now: nowMilliseconds / 1_000, until: until, in: database)
+            return .reused(sessionID: pair.sessionID)
         }
     }
 
