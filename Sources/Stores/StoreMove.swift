@@ -41,6 +41,8 @@ public enum StoreMove {
     public static func copy(
         _ old: SQLiteStore, to new: PostgresStore
     ) throws(StoreError) -> [(table: String, count: Int)] {
+        // A key that cannot be read would keep every gateway from starting.
+        _ = try old.keys()
         var counts: [(table: String, count: Int)] = []
         try old.snapshot { database throws(StoreError) in
             try new.write { connection throws(PostgresFailure) in
@@ -68,11 +70,16 @@ public enum StoreMove {
         func send() throws(PostgresFailure) {
             guard !waiting.isEmpty else { return }
             let width = table.columns.count
-            let rows = stride(from: 1, through: waiting.count, by: width).map { first in
-                "(" + (first..<first + width).map { "$\($0)" }.joined(separator: ", ") + ")"
+            let firsts = stride(from: 0, to: waiting.count, by: width)
+            if table.name == "revocations" {
+                try PostgresRevocations.append(firsts.map { entry(waiting[$0..<$0 + width]) }, to: connection)
+            } else {
+                let rows = firsts.map { first in
+                    "(" + (first + 1...first + width).map { "$\($0)" }.joined(separator: ", ") + ")"
+                }
+                try connection.query(
+                    "INSERT INTO gatehouse.\(table.name) (\(columns)) VALUES \(rows.joined(separator: ", "))", waiting)
             }
-            try connection.query(
-                "INSERT INTO gatehouse.\(table.name) (\(columns)) VALUES \(rows.joined(separator: ", "))", waiting)
             waiting.removeAll(keepingCapacity: true)
         }
         do {
@@ -90,6 +97,13 @@ public enum StoreMove {
             throw PostgresFailure(StoreError(error, path: path).message)
         }
         return count
+    }
+
+    /// The log numbers its rows itself, many at once.
+    private static func entry(_ cells: ArraySlice<String?>) -> RevocationEntry {
+        let texts = cells.map { $0 ?? "" }
+        return RevocationEntry(
+            kind: Int(texts[0]) ?? 0, subject: texts[1], moment: Int64(texts[2]), until: Int64(texts[3]) ?? 0)
     }
 
     private static func text(_ value: DatabaseValue) -> String? {

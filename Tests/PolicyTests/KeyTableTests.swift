@@ -79,6 +79,24 @@ struct KeyTableTests {
             third.updated(with: [Samples.key("rk_1", id: "a\r\nb")]) == nil, "it has to go, and only all records tell")
     }
 
+    @Test func aStoreThatWasSetBackBringsNoKeyBack() throws {
+        let known = try #require(
+            KeyTable([
+                Samples.key("rk_1", id: "k1", revokedAt: 7), Samples.key("rk_2", id: "k2"),
+                Samples.key("rk_3", id: "k3"),
+            ])
+            .updated(with: [Samples.key("rk_3", id: "k3", graceUntil: 9)]))
+        let old = [
+            Samples.key("rk_1", id: "k1"), Samples.key("rk_2", id: "k2", revokedAt: 4), Samples.key("rk_3", id: "k3"),
+        ]
+        let table = KeyTable(old, remembering: known)
+        #expect(table.count == 3)
+        #expect(table.find(Samples.digest(of: "rk_1"))?.revokedAt == 7, "it was revoked, as is known here")
+        #expect(table.find(Samples.digest(of: "rk_2"))?.revokedAt == 4, "and this as the store knows")
+        #expect(table.find(Samples.digest(of: "rk_3"))?.graceUntil == 9)
+        #expect(KeyTable(old, remembering: .empty).find(Samples.digest(of: "rk_1")) == old[0])
+    }
+
     @Test func manyChangesAreTakenIn() throws {
         func key(_ number: Int, revokedAt: Int64? = nil) -> KeyRecord {
             Samples.key("rk_\(number)", agent: "a\(number)", id: "k\(number)", revokedAt: revokedAt)

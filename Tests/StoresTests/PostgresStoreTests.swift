@@ -242,6 +242,77 @@ struct PostgresStoreTests {
         #expect(try store.changeCounter() == 1)
     }
 
+    @Test("while a schema is half restored nothing is written, and nobody is told that something is not")
+    func nothingIsLostInARestore() throws {
+        let store = try open()
+        let user = User(id: "u", email: "u@example.com", firstName: "", lastName: "", createdAt: Self.now)
+        _ = try store.create([StoredUser(user: user, passwordHash: "x")])
+        let pair = TokenPair(FreshPair(now: Self.now, lifetime: 9), sessionID: "s", userID: "u")
+        #expect(try store.begin(pair, passwordVersion: 0))
+        // As pg_dump's order has it: the tables are there, the counters' rows and the triggers not yet.
+        try PostgresServer.run(
+            """
+            DELETE FROM gatehouse.sessions; DELETE FROM gatehouse.revocation_count;
+            ALTER TABLE gatehouse.api_keys DISABLE TRIGGER USER; ALTER TABLE gatehouse.revocations DISABLE TRIGGER USER
+            """, in: bed.database)
+        let token = PresentedToken.refresh(id: pair.refreshID)
+        let calls: [(String, () throws -> Void)] = [
+            ("log-out", { try store.endSession("s", now: Self.now, until: Self.now + 9) }),
+            ("a token", { try store.revokeToken("t", until: Self.now + 9) }),
+            ("refresh", { _ = try store.inspect(token) }),
+            (
+                "rotation",
+                {
+                    _ = try store.rotate(
+                        token, to: FreshPair(now: Self.now, lifetime: 9), nowMilliseconds: 0, overlap: 0, until: 0)
+                }
+            ), ("login", { _ = try store.user(email: "nobody@example.com") }),
+            ("session", { _ = try store.begin(pair, passwordVersion: 0) }), ("key", { _ = try store.key(id: "k") }),
+            ("revoking a key", { _ = try store.revoke(id: "k", at: Self.now) }),
+            ("use of a key", { try store.record(uses: [KeyUse(keyID: "k", usedAt: Self.now)]) }),
+        ]
+        for (name, call) in calls { #expect(failure(call)?.kind == .unreadable, "\(name)") }
+        try PostgresServer.run(
+            """
+            INSERT INTO gatehouse.revocation_count VALUES (true, 0);
+            ALTER TABLE gatehouse.api_keys ENABLE TRIGGER USER; ALTER TABLE gatehouse.revocations ENABLE TRIGGER USER
+            """, in: bed.database)
+        for (name, call) in calls.dropFirst(2).prefix(5) { #expect(throws: Never.self, "\(name)") { try call() } }
+        try PostgresServer.run("DELETE FROM gatehouse.revocation_count", in: bed.database)
+        #expect(
+            failure { try store.revokeToken("t", until: Self.now + 9) }?.kind == .unreadable, "it would not be counted")
+    }
+
+    @Test("who waits for the log in vain does not have those behind him wait as long")
+    func heldLog() throws {
+        let store = try open()
+        let (isHeld, isDone) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        DispatchQueue.concurrentPerform(iterations: 2) { index in
+            guard index == 1 else {
+                #expect(throws: Never.self) {
+                    try PostgresStore(PostgresServer.location(bed.database)).write {
+                        connection throws(PostgresFailure) in
+                        try connection.query("SELECT 1 FROM gatehouse.revocation_count FOR UPDATE")
+                        isHeld.signal()
+                        isDone.wait()
+                    }
+                }
+                return
+            }
+            isHeld.wait()
+            defer { isDone.signal() }
+            #expect(failure { try store.revokeToken("t", until: Self.now + 9) }?.kind == .busy)
+            let begun = ContinuousClock.now
+            #expect(failure { try store.revokeToken("t", until: Self.now + 9) }?.kind == .busy)
+            #expect(begun.duration(to: .now) < .milliseconds(300))
+            #expect(throws: Never.self) { try store.create(Fixtures.key("a")) }
+        }
+        #expect(throws: Never.self) {
+            usleep(400_000)
+            try store.revokeToken("t", until: Self.now + 9)
+        }
+    }
+
     @Test("a user with many sessions is disabled in a moment: the log is locked for one statement")
     func manySessions() throws {
         let store = try open()

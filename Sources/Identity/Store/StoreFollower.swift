@@ -185,10 +185,12 @@ public final class StoreFollower: Sendable {
     private func readKeys() throws(StoreError) -> KeyTable {
         let (counter, known) = state.withLock { ($0.counter, $0.keys) }
         var changes = try store.keys(after: counter)
-        var table = changes.isWhole ? KeyTable(changes.records) : known.updated(with: changes.records)
+        var table =
+            changes.isWhole
+            ? KeyTable(changes.records, remembering: known) : known.updated(with: changes.records)
         if table == nil {
             changes = try store.keys(after: -1)
-            table = KeyTable(changes.records)
+            table = KeyTable(changes.records, remembering: known)
         }
         let fresh = table ?? .empty
         state.withLock { state in

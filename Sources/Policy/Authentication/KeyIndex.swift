@@ -78,6 +78,11 @@ struct KeyIndex: Sendable {
             graceUntil: entries[place].graceUntil, now: now)
     }
 
+    /// When the key at a place was revoked, and until when it lives since it was rotated.
+    func ends(at place: Int) -> (revokedAt: Int64?, graceUntil: Int64?) {
+        (entries[place].revokedAt, entries[place].graceUntil)
+    }
+
     /// All that is known of the key at a place.
     func record(at place: Int) -> KeyRecord {
         let entry = entries[place]

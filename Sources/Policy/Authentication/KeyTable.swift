@@ -21,6 +21,21 @@ public final class KeyTable: Sendable {
         self.init(most: KeyIndex(records), changed: KeyIndex([]), outdatedCount: 0)
     }
 
+    /// A table of all records of a store that may have been set back: what `former` knows to have been revoked or rotated stays so.
+    public convenience init(_ records: [KeyRecord], remembering former: KeyTable) {
+        self.init(
+            former.count == 0
+                ? records
+                : records.map { record in
+                    guard let place = former.place(of: record.digest) else { return record }
+                    let (revokedAt, graceUntil) = former.ends(at: place)
+                    var kept = record
+                    kept.revokedAt = record.revokedAt ?? revokedAt
+                    kept.graceUntil = record.graceUntil ?? graceUntil
+                    return kept
+                })
+    }
+
     private init(most: KeyIndex, changed: KeyIndex, outdatedCount: Int) {
         self.most = most
         self.changed = changed
@@ -63,6 +78,10 @@ public final class KeyTable: Sendable {
     /// Whether the key at a place may be used.
     func standing(at place: Int, now: Int64) -> KeyStanding {
         place < most.count ? most.standing(at: place, now: now) : changed.standing(at: place &- most.count, now: now)
+    }
+
+    private func ends(at place: Int) -> (revokedAt: Int64?, graceUntil: Int64?) {
+        place < most.count ? most.ends(at: place) : changed.ends(at: place - most.count)
     }
 
     /// All that is known of the key at a place.

@@ -82,10 +82,11 @@ final class PostgresConnection: @unchecked Sendable {
         return result
     }
 
-    /// Carries out several statements, in one transaction unless they say otherwise.
-    func run(_ script: String) throws(PostgresFailure) {
+    /// Carries out several statements, in one transaction unless they say otherwise; gives the last one's rows.
+    @discardableResult
+    func run(_ script: String) throws(PostgresFailure) -> PostgresRows {
         guard unsafe PQsendQuery(handle, script) == 1 else { throw lost() }
-        _ = try takeLast()
+        return try takeLast()
     }
 
     /// Carries out one statement and takes its rows as they come, so that not all of them are here at once.

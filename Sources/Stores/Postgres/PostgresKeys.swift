@@ -121,7 +121,9 @@ extension PostgresStore {
     public func key(id: String) throws(StoreError) -> StoredKey? {
         try read { connection throws(PostgresFailure) in
             let sql = "SELECT \(PostgresKeys.columns) FROM gatehouse.api_keys WHERE id = $1"
-            return try connection.query(sql, [id]).map(PostgresKeys.storedKey).first
+            let found = try connection.query(sql, [id]).map(PostgresKeys.storedKey).first
+            if found == nil { try PostgresSchema.requireWhole(connection) }
+            return found
         }
     }
 

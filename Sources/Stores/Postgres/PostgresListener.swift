@@ -30,9 +30,12 @@ final class PostgresListener: Sendable {
 
     private func connect() {
         var place = state.withLock { $0.server }
-        guard let connection = try? servers.connect(from: &place),
-            (try? connection.query("LISTEN \(PostgresSchema.channel)")) != nil
-        else { return retry() }
+        guard let connection = try? servers.connect(from: &place) else { return retry() }
+        guard (try? connection.query("LISTEN \(PostgresSchema.channel)")) != nil else {
+            // A standby does not listen.
+            state.withLock { $0.server = place + 1 }
+            return retry()
+        }
         state.withLock { state in
             let source = DispatchSource.makeReadSource(fileDescriptor: connection.descriptor, queue: queue)
             source.setEventHandler { [weak self] in self?.hear(connection) }
@@ -45,12 +48,25 @@ final class PostgresListener: Sendable {
         report()
     }
 
+    /// Listens on another connection: the database is elsewhere now, and the old server may go on as if nothing had happened.
+    func restart() {
+        queue.async { [weak self] in
+            guard let self, state.withLock({ $0.source != nil }) else { return }
+            stop()
+            connect()
+        }
+    }
+
+    private func stop() {
+        state.withLock { state in
+            state.source?.cancel()
+            state.source = nil
+        }
+    }
+
     private func hear(_ connection: PostgresConnection) {
         guard connection.consume() else {
-            state.withLock { state in
-                state.source?.cancel()
-                state.source = nil
-            }
+            stop()
             return retry()
         }
         if connection.takeNotifications() > 0 { report() }

@@ -29,6 +29,8 @@ final class PostgresPool: Sendable {
         /// Which server let it in last.
         var server = 0
         var failure: (failure: PostgresFailure, at: ContinuousClock.Instant)?
+        /// The last time that somebody waited for the log's lock in vain.
+        var logFailure: (failure: PostgresFailure, at: ContinuousClock.Instant)?
 
         /// Another generation: what is connected belongs to the one before.
         mutating func begin() {
@@ -39,11 +41,16 @@ final class PostgresPool: Sendable {
     }
 
     private let servers: PostgresServers
+    /// Called when another database is behind the address.
+    private let moved: @Sendable () -> Void
     private let slots = DispatchSemaphore(value: connectionsAtMost)
     private let state = Mutex(State())
 
     /// A pool that has no connection yet.
-    init(_ servers: PostgresServers) { self.servers = servers }
+    init(_ servers: PostgresServers, moved: @escaping @Sendable () -> Void) {
+        self.servers = servers
+        self.moved = moved
+    }
 
     /// Runs statements that only read; a second time where a connection turns out to be dead.
     func read<Result>(
@@ -58,17 +65,31 @@ final class PostgresPool: Sendable {
         }
     }
 
+    /// What a transaction is for.
+    enum Purpose {
+        case rows
+        /// It takes the log's lock, too.
+        case log
+        /// It makes the tables.
+        case schema
+    }
+
     /// Runs a transaction, anew where others stood in its way. One whose commit got lost may have happened: nobody can tell.
     func write<Result>(
-        _ body: (PostgresConnection) throws(PostgresFailure) -> Result
+        _ purpose: Purpose, _ body: (PostgresConnection) throws(PostgresFailure) -> Result
     ) throws(PostgresFailure) -> Result {
-        try withSlot { () throws(PostgresFailure) in
+        // Who waits for the log keeps others from the service: not each for as long.
+        if purpose == .log, let last = state.withLock({ $0.logFailure }), last.at.duration(to: .now) < Self.pause {
+            throw last.failure
+        }
+        return try withSlot { () throws(PostgresFailure) in
             var attempt = 1
             while true {
-                let lent = try begin()
+                let lent = try begin(purpose)
                 do throws(PostgresFailure) {
                     return try use(lent) { lent throws(PostgresFailure) in try Self.finish(lent.connection, body) }
                 } catch {
+                    if purpose == .log, error.state == "55P03" { state.withLock { $0.logFailure = (error, .now) } }
                     guard error.isWorthAnotherTry, attempt < Self.attemptsAtMost else { throw error }
                     attempt += 1
                 }
@@ -85,7 +106,9 @@ final class PostgresPool: Sendable {
             state.tables[table] = number
             return known == number
         }
-        if !isSame { throw PostgresFailure("the tables are others than before", isLost: true) }
+        guard !isSame else { return }
+        moved()
+        throw PostgresFailure("the tables are others than before", isLost: true)
     }
 
     private func withSlot<Result>(
@@ -99,17 +122,25 @@ final class PostgresPool: Sendable {
         return try body()
     }
 
-    private func begin() throws(PostgresFailure) -> Lent {
-        // Whatever the database's default is: the statements count on a view of what is committed, at each.
-        let sql = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    private func begin(_ purpose: Purpose) throws(PostgresFailure) -> Lent {
         let first = try take(fresh: false)
         do throws(PostgresFailure) {
-            try first.connection.query(sql)
+            try Self.begin(purpose, first.connection)
             return first
         } catch { guard error.isLost, first.isUsed else { throw error } }
         let second = try take(fresh: true)
-        try second.connection.query(sql)
+        try Self.begin(purpose, second.connection)
         return second
+    }
+
+    /// Whatever the database's default is, the statements count on a view of what is committed, at each; and on tables that are all there:
+    /// while they are restored, nothing is written, and nobody is told that something is not.
+    private static func begin(_ purpose: Purpose, _ connection: PostgresConnection) throws(PostgresFailure) {
+        let sql = "BEGIN ISOLATION LEVEL READ COMMITTED"
+        guard purpose != .schema else { return _ = try connection.query(sql) }
+        guard try connection.run("\(sql); SELECT \(PostgresSchema.isWhole)").first?.isTrue(0) == true else {
+            throw PostgresSchema.halfMade
+        }
     }
 
     private static func finish<Result>(
@@ -156,15 +187,15 @@ final class PostgresPool: Sendable {
             var place = state.withLock { $0.server }
             let connection = try servers.connect(from: &place)
             let database = try PostgresSession.database(connection)
-            let generation = state.withLock { state in
-                if state.database != database {
-                    if state.database != nil { state.begin() }
-                    state.database = database
-                }
+            let (generation, isOther) = state.withLock { state in
+                let isOther = state.database != nil && state.database != database
+                if isOther { state.begin() }
+                state.database = database
                 state.server = place
                 state.failure = nil
-                return state.generation
+                return (state.generation, isOther)
             }
+            if isOther { moved() }
             return Lent(connection: connection, generation: generation, isUsed: false)
         } catch {
             state.withLock { $0.failure = (error, .now) }

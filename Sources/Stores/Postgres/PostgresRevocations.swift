@@ -7,14 +7,18 @@ enum PostgresRevocations {
     static func append(
         _ revocations: [Revocation], now: Int64, to connection: PostgresConnection
     ) throws(PostgresFailure) {
-        guard !revocations.isEmpty else { return }
         for case .userEnabled(let id) in revocations {
             try connection.query(
                 "DELETE FROM gatehouse.revocations WHERE kind = $1::integer AND subject = $2",
                 ["\(RevocationEntry.userDisabled)", id])
         }
-        let entries = revocations.map { RevocationEntry($0, now: now) }
-        try connection.query(
+        try append(revocations.map { RevocationEntry($0, now: now) }, to: connection)
+    }
+
+    /// Adds rows as they are.
+    static func append(_ entries: [RevocationEntry], to connection: PostgresConnection) throws(PostgresFailure) {
+        guard !entries.isEmpty else { return }
+        let added = try connection.query(
             """
             WITH counted AS (UPDATE gatehouse.revocation_count SET value = value + $1::bigint RETURNING value)
             INSERT INTO gatehouse.revocations (sequence, kind, subject, moment, until)
@@ -27,6 +31,8 @@ enum PostgresRevocations {
                 PostgresArray.text(entries.map { Optional($0.subject) }), PostgresArray.text(entries.map(\.moment)),
                 PostgresArray.text(entries.map { Optional($0.until) }),
             ])
+        // Without the row that counts, none was.
+        guard added.affected == entries.count else { throw PostgresSchema.halfMade }
     }
 
     /// What stands in the log behind a place and still counts, the place behind that, and the number of the table that counts: in one

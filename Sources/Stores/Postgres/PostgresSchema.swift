@@ -18,6 +18,14 @@ enum PostgresSchema {
     /// Whether revocations are counted.
     static let countsRevocations = hasTrigger("numbered", of: "revocations")
 
+    /// Whether there is all of it.
+    static let isWhole = "(\(countsKeys) AND \(countsRevocations))"
+
+    /// Throws unless there is all of it: what is not found may only not be there yet.
+    static func requireWhole(_ connection: PostgresConnection) throws(PostgresFailure) {
+        guard try connection.query("SELECT \(isWhole)").first?.isTrue(0) == true else { throw halfMade }
+    }
+
     private static func hasTrigger(_ name: String, of table: String) -> String {
         """
         EXISTS (SELECT FROM pg_trigger

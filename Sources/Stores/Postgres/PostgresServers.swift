@@ -29,7 +29,7 @@ struct PostgresServers: Sendable {
         let patience = Duration.seconds(alternatives.count > 1 ? 2 : 3)
         var last: PostgresFailure?
         for step in alternatives.indices {
-            let index = (place + step) % alternatives.count
+            let index = (place % alternatives.count + step) % alternatives.count
             do throws(PostgresFailure) {
                 let connection = try PostgresConnection(alternatives[index], within: patience)
                 try PostgresSession.prepare(connection)

@@ -14,7 +14,7 @@ enum PostgresSession {
     /// Makes a connection one that statements of the store can be given to.
     static func prepare(_ connection: PostgresConnection) throws(PostgresFailure) { try connection.run(setup) }
 
-    /// Which database this is: another text after a fail-over (another timeline), and for a backup that was restored elsewhere.
+    /// Which database this is: another text after a fail-over (another timeline), for a backup that was restored, and after a restart.
     /// Where a hosted server does not tell the one, the other is left.
     static func database(_ connection: PostgresConnection) throws(PostgresFailure) -> String {
         let questions = [
@@ -23,6 +23,8 @@ enum PostgresSession {
             SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END
             """,
             "SELECT oid::text FROM pg_database WHERE datname = current_database()",
+            // Files that were set back are the same in all of this; only the server that reads them began later.
+            "SELECT pg_postmaster_start_time()::text",
         ]
         var answers: [String] = []
         for question in questions {

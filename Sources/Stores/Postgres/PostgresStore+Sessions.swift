@@ -27,7 +27,9 @@ extension PostgresStore {
                     JOIN gatehouse.users ON users.id = user_id
                 WHERE token.\(column) = $1
                 """
-            return try connection.query(sql, [id]).map(Self.token).first
+            let found = try connection.query(sql, [id]).map(Self.token).first
+            if found == nil { try PostgresSchema.requireWhole(connection) }
+            return found
         }
 
         /// Waits until nobody else changes the token's session, and keeps it so until the transaction ends.
@@ -119,7 +121,8 @@ extension PostgresStore {
 
     /// Ends a session.
     public func endSession(_ id: String, now: Int64, until: Int64) throws(StoreError) {
-        try write { connection throws(PostgresFailure) in try Self.end(id, now: now, until: until, in: connection) }
+        try write(.log) { connection throws(PostgresFailure) in try Self.end(id, now: now, until: until, in: connection)
+        }
     }
 
     private static func end(
@@ -133,7 +136,7 @@ extension PostgresStore {
 
     /// Revokes one token.
     public func revokeToken(_ id: String, until: Int64) throws(StoreError) {
-        try write { connection throws(PostgresFailure) in
+        try write(.log) { connection throws(PostgresFailure) in
             try PostgresRevocations.append([.token(id, until: until)], now: until, to: connection)
         }
     }
@@ -145,7 +148,7 @@ extension PostgresStore {
     /// Forgets what can no longer matter, in small transactions. A session's tokens go with it.
     public func purge(now: Int64) throws(StoreError) {
         let tables = [
-            ("sessions", "expires_at"), ("refresh_tokens", "expires_at"), ("revocations", "until"),
+            ("refresh_tokens", "expires_at"), ("sessions", "expires_at"), ("revocations", "until"),
             ("usage", "ends_at"),
         ]
         for (table, column) in tables {

@@ -79,6 +79,8 @@ extension PostgresStore {
         // PostgreSQL keeps no NUL, so nobody has such an address.
         guard !email.utf8.contains(0) else { return nil }
         return try read { connection throws(PostgresFailure) in
+            // Known or not, it takes as long.
+            try PostgresSchema.requireWhole(connection)
             let sql = "SELECT \(Self.columns) FROM gatehouse.users WHERE email = $1"
             return try connection.query(sql, [email]).map(Self.storedUser).first
         }
@@ -96,7 +98,9 @@ extension PostgresStore {
     public func changePassword(
         of userID: String, to hash: String, now: Int64, until: Int64
     ) throws(StoreError) -> Bool {
-        try write { connection throws(PostgresFailure) in
+        try write(.log) { connection throws(PostgresFailure) in
+            try Self.takeTime(connection)
+            defer { connection.patience = .seconds(5) }
             let changed = try connection.query(
                 """
                 UPDATE gatehouse.users SET password_hash = $1, password_version = password_version + 1,
@@ -114,7 +118,9 @@ extension PostgresStore {
     public func setDisabled(
         _ isDisabled: Bool, userID: String, now: Int64, until: Int64
     ) throws(StoreError) -> Bool {
-        try write { connection throws(PostgresFailure) in
+        try write(.log) { connection throws(PostgresFailure) in
+            try Self.takeTime(connection)
+            defer { connection.patience = .seconds(5) }
             let changed = try connection.query(
                 """
                 UPDATE gatehouse.users SET disabled_at = CASE WHEN $1::boolean THEN coalesce(disabled_at, $2::bigint) END
@@ -128,6 +134,12 @@ extension PostgresStore {
             try PostgresRevocations.append(entries, now: now, to: connection)
             return true
         }
+    }
+
+    /// A user may have a great many sessions, and has to be disabled all the same.
+    private static func takeTime(_ connection: PostgresConnection) throws(PostgresFailure) {
+        try connection.query("SET LOCAL statement_timeout = 0")
+        connection.patience = .seconds(60)
     }
 
     /// Ends every session of a user that is not yet; each has an entry of its own: its tokens may be as young as the change.

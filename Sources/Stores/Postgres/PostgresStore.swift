@@ -18,10 +18,11 @@ public final class PostgresStore: IdentityStore {
     public init(_ location: PostgresLocation, creating: Bool = true) throws(StoreError) {
         name = location.name
         let servers = PostgresServers(location.settings)
-        pool = PostgresPool(servers)
-        listener = PostgresListener(servers)
+        let listener = PostgresListener(servers)
+        self.listener = listener
+        pool = PostgresPool(servers) { [weak listener] in listener?.restart() }
         guard creating else { return }
-        try write { connection throws(PostgresFailure) in try PostgresSchema.migrate(connection) }
+        try write(.schema) { connection throws(PostgresFailure) in try PostgresSchema.migrate(connection) }
     }
 
     /// Whether the tables are there.
@@ -43,9 +44,10 @@ public final class PostgresStore: IdentityStore {
     }
 
     func write<Result>(
+        _ purpose: PostgresPool.Purpose = .rows,
         _ body: (PostgresConnection) throws(PostgresFailure) -> Result
     ) throws(StoreError) -> Result {
-        do throws(PostgresFailure) { return try pool.write(body) } catch { throw error.error(name) }
+        do throws(PostgresFailure) { return try pool.write(purpose, body) } catch { throw error.error(name) }
     }
 
     /// Another number after every change, whichever process made it, and for another database: one row. A standby does not count as
