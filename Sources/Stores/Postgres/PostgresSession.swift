@@ -2,12 +2,13 @@
 enum PostgresSession {
     /// Who waits for another's lock gives up before who waits for him does, but behind the server's look for deadlocks (1 s); what nobody
     /// waits for any more ends in the server too. A commit that was answered is durable, whatever the database's default; names
-    /// mean what they say.
+    /// mean what they say. No statement runs long enough to be compiled, which the server would do for a guess at a million rows.
     private static let setup = """
         SET lock_timeout = '1500ms';
         SET statement_timeout = '5s';
         SET idle_in_transaction_session_timeout = '5s';
         SET search_path = pg_catalog;
+        SET jit = off;
         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
         """
 
