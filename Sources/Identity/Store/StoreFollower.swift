@@ -6,7 +6,8 @@ internal import Transport
 /// Keeps the gateway's API keys and revocations in step with the store, whichever process changes it.
 ///
 /// Everything happens on its own queue, one step at a time; what others read is behind a mutex. A change acts at once where
-/// the store tells of it, and else within half the revocation lag plus the time to read it. While the store fails, what was known stays, and it is asked again.
+/// the store tells of it, and else within half the revocation lag plus the time to read it. While the store fails, what was
+/// known stays, and it is asked again; for how long that may count, a watchdog on another queue tells.
 public final class StoreFollower: Sendable {
     /// What happened, reported on the follower's queue.
     public enum Event: Sendable {
@@ -184,19 +185,16 @@ public final class StoreFollower: Sendable {
     /// Takes in what changed, or everything where that cannot be told.
     private func readKeys() throws(StoreError) -> KeyTable {
         let (counter, known) = state.withLock { ($0.counter, $0.keys) }
-        var changes = try store.keys(after: counter)
-        var table =
-            changes.isWhole
-            ? KeyTable(changes.records, remembering: known) : known.updated(with: changes.records)
-        if table == nil {
-            changes = try store.keys(after: -1)
-            table = KeyTable(changes.records, remembering: known)
+        let changes = try store.keys(after: counter)
+        if !changes.isWhole, let table = known.updated(with: changes.records) {
+            return note(table, at: changes.counter)
         }
-        let fresh = table ?? .empty
-        state.withLock { state in
-            state.counter = changes.counter
-            state.keys = fresh
-        }
-        return fresh
+        let all = changes.isWhole ? changes : try store.keys(after: -1)
+        return note(KeyTable(all.records, remembering: known), at: all.counter)
+    }
+
+    private func note(_ table: KeyTable, at counter: Int64) -> KeyTable {
+        state.withLock { ($0.counter, $0.keys) = (counter, table) }
+        return table
     }
 }

@@ -7,8 +7,13 @@ internal import Glibc
 /// connection from its pool, or the listener's queue. Names do resolve without a bound of ours: libpq has no other way.
 @safe
 final class PostgresConnection: @unchecked Sendable {
-    /// How long a server may say nothing, while it is to answer, before it counts as gone.
-    var patience = Duration.seconds(5)
+    /// How long a server may ordinarily say nothing, while it is to answer, before it counts as gone.
+    static let ordinaryPatience = Duration.seconds(5)
+    /// The same for what is known to take long.
+    static let greatPatience = Duration.seconds(60)
+
+    /// How long this one may.
+    var patience = ordinaryPatience
 
     private let handle: OpaquePointer
 

@@ -18,9 +18,6 @@ struct PostgresFailure: Error {
     /// Two transactions stood in each other's way, and this one would do well to begin anew.
     var isWorthAnotherTry: Bool { state == "40001" || state == "40P01" }
 
-    /// A unique index has the value already.
-    var isDuplicate: Bool { state == "23505" }
-
     private var kind: StoreError.Kind {
         guard let state else { return isLost ? .unavailable : .failed }
         switch state {

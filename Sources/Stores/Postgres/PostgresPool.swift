@@ -10,6 +10,8 @@ final class PostgresPool: Sendable {
     static let connectionsAtMost = 4
     /// After a failed attempt to connect, the next callers get its failure for so long.
     private static let pause = Duration.milliseconds(300)
+    /// How long a caller waits for a connection that others have.
+    private static let slotPatience = DispatchTimeInterval.seconds(5)
     /// Attempts of a transaction that others stand in the way of.
     private static let attemptsAtMost = 5
 
@@ -114,9 +116,9 @@ final class PostgresPool: Sendable {
     private func withSlot<Result>(
         _ body: () throws(PostgresFailure) -> Result
     ) throws(PostgresFailure) -> Result {
-        guard slots.wait(timeout: .now() + .seconds(5)) == .success else {
+        guard slots.wait(timeout: .now() + Self.slotPatience) == .success else {
             throw PostgresFailure(
-                "all \(Self.connectionsAtMost) connections have been in use for five seconds", state: "55P03")
+                "all \(Self.connectionsAtMost) connections have been in use for too long", state: "55P03")
         }
         defer { slots.signal() }
         return try body()

@@ -44,9 +44,8 @@ enum PostgresSchema {
     /// Brings the schema to the newest version, in a transaction that is open.
     static func migrate(_ connection: PostgresConnection) throws(PostgresFailure) {
         if try version(connection) == steps.count { return }
-        let patience = connection.patience
-        connection.patience = .seconds(60)
-        defer { connection.patience = patience }
+        connection.patience = PostgresConnection.greatPatience
+        defer { connection.patience = PostgresConnection.ordinaryPatience }
         try connection.run("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '50s'")
         try connection.query("SELECT pg_advisory_xact_lock($1::bigint)", [lock])
         let known = try version(connection)

@@ -2,6 +2,10 @@
 ///
 /// libpq could do so itself, but only when it waits itself: of a first server that says nothing, it does not let go by our clock.
 struct PostgresServers: Sendable {
+    /// How long the only server may take to let somebody in, and how long one of several.
+    private static let patienceWithOne = Duration.seconds(3)
+    private static let patienceWithEach = Duration.seconds(2)
+
     private let alternatives: [[String: String]]
 
     /// libpq's keywords, with lists of hosts and ports as libpq takes them (PostgreSQL, 34.1.1.3).
@@ -26,7 +30,7 @@ struct PostgresServers: Sendable {
 
     /// Connects to the first that lets this process in, beginning with the one at `place`, which is set to it.
     func connect(from place: inout Int) throws(PostgresFailure) -> PostgresConnection {
-        let patience = Duration.seconds(alternatives.count > 1 ? 2 : 3)
+        let patience = alternatives.count > 1 ? Self.patienceWithEach : Self.patienceWithOne
         var last: PostgresFailure?
         for step in alternatives.indices {
             let index = (place % alternatives.count + step) % alternatives.count

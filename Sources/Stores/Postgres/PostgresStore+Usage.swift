@@ -15,7 +15,9 @@ extension PostgresStore {
     public func usages(now: Int64) throws(StoreError) -> [Usage] {
         try read { connection throws(PostgresFailure) in
             let sql = "SELECT \(Self.columns) FROM gatehouse.usage WHERE ends_at > $1::bigint LIMIT $2::bigint"
-            return try connection.query(sql, ["\(now)", "\(UsageTable.countersAtMost)"]).map(Self.usage)
+            return try connection.unhurried { () throws(PostgresFailure) in
+                try connection.query(sql, ["\(now)", "\(UsageTable.countersAtMost)"]).map(Self.usage)
+            }
         }
     }
 

@@ -100,7 +100,7 @@ extension PostgresStore {
     ) throws(StoreError) -> Bool {
         try write(.log) { connection throws(PostgresFailure) in
             try Self.takeTime(connection)
-            defer { connection.patience = .seconds(5) }
+            defer { connection.patience = PostgresConnection.ordinaryPatience }
             let changed = try connection.query(
                 """
                 UPDATE gatehouse.users SET password_hash = $1, password_version = password_version + 1,
@@ -120,7 +120,7 @@ extension PostgresStore {
     ) throws(StoreError) -> Bool {
         try write(.log) { connection throws(PostgresFailure) in
             try Self.takeTime(connection)
-            defer { connection.patience = .seconds(5) }
+            defer { connection.patience = PostgresConnection.ordinaryPatience }
             let changed = try connection.query(
                 """
                 UPDATE gatehouse.users SET disabled_at = CASE WHEN $1::boolean THEN coalesce(disabled_at, $2::bigint) END
@@ -139,7 +139,7 @@ extension PostgresStore {
     /// A user may have a great many sessions, and has to be disabled all the same.
     private static func takeTime(_ connection: PostgresConnection) throws(PostgresFailure) {
         try connection.query("SET LOCAL statement_timeout = 0")
-        connection.patience = .seconds(60)
+        connection.patience = PostgresConnection.greatPatience
     }
 
     /// Ends every session of a user that is not yet; each has an entry of its own: its tokens may be as young as the change.
