@@ -280,9 +280,9 @@ public final class Server: @unchecked Sendable {
         warnOfRestart(fresh)
         known.remoteKeys = serving.providers.keys?.takeKept(of: providers.keys) ?? [:]
         configuration = fresh
-        for (worker, own) in zip(workers, replicas) {
-            let known = known
-            worker.shard.queue.sync { worker.apply(own, known: known) }
+        // At one moment: what one shard issues or publishes from here on, the others know.
+        Shard.holding(workers.map(\.shard)) {
+            for (worker, own) in zip(workers, replicas) { worker.apply(own, known: known) }
         }
         providers.retire()
         formerReports = ProviderReport.sum(formerReports, providers.reports)

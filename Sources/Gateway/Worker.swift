@@ -113,7 +113,7 @@ final class Worker: @unchecked Sendable {
         authenticator = Self.authenticator(fresh, known)
         let old = pools
         pools = Self.makePools(for: fresh, keeping: old)
-        for pool in old where !pools.contains(where: { $0 === pool }) {
+        for pool in old where !(pool.index < pools.count && pools[pool.index] === pool) {
             pool.retire()
             if pool.activeCount > 0 { retiredPools.append(pool) }
         }
@@ -123,9 +123,9 @@ final class Worker: @unchecked Sendable {
 
     /// Upstreams that did not change keep their connections and what is known of their servers' health.
     private static func makePools(for serving: Serving, keeping old: [UpstreamPool]) -> [UpstreamPool] {
-        serving.configuration.upstreams.enumerated().map { index, upstream in
-            let kept = old.first { $0.isInterchangeable(with: upstream) }
-            if let kept {
+        let named = Dictionary(uniqueKeysWithValues: old.map { ($0.definition.name, $0) })
+        return serving.configuration.upstreams.enumerated().map { index, upstream in
+            if let kept = named[upstream.name], kept.isInterchangeable(with: upstream) {
                 kept.index = index
                 return kept
             }

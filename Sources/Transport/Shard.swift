@@ -1,6 +1,7 @@
 import CLinux
 public import Dispatch
 import Glibc
+internal import Synchronization
 
 /// An event loop: one serial queue, its channels and their timers.
 ///
@@ -46,6 +47,8 @@ public final class Shard: @unchecked Sendable {
     private var isTicking = false
     /// Events that were on their way when it stopped are not delivered: their channels may be gone.
     private var isStopped = false
+    /// Somebody waits for the queue: a turn ends with the round at hand.
+    private let isWanted = Atomic(false)
     private var wheel: TimerWheel
     private var channels: [Channel?] = []
     private var generations: [UInt32] = []
@@ -117,6 +120,21 @@ public final class Shard: @unchecked Sendable {
         }
     }
 
+    /// Runs `work` while none of `shards` runs: what it changes in all of them, each has changed before any of them serves
+    /// again. They are awaited one by one, each for a round at most, so that those held already stand still only briefly.
+    /// Never called on a shard's queue.
+    public static func holding(_ shards: [Shard], _ work: () -> Void) { holding(shards[...], work) }
+
+    private static func holding(_ shards: ArraySlice<Shard>, _ work: () -> Void) {
+        guard let shard = shards.first else { return work() }
+        shard.isWanted.store(true, ordering: .relaxed)
+        shard.queue.sync {
+            shard.isWanted.store(false, ordering: .relaxed)
+            shard.now = .now()
+            holding(shards.dropFirst(), work)
+        }
+    }
+
     /// Runs `work` after the events at hand, still in this turn. For what must not happen inside a callback.
     public func later(_ work: @escaping () -> Void) { deferred.append(work) }
 
@@ -124,7 +142,7 @@ public final class Shard: @unchecked Sendable {
         guard !isStopped else { return }
         var rounds = 0
         var timeout: Int32 = 0
-        while rounds < Self.roundsPerTurn {
+        while rounds < Self.roundsPerTurn, !isWanted.load(ordering: .relaxed) {
             let count = unsafe epoll_wait(epoll, events, Self.eventsPerRound, timeout)
             now = .now()
             if count <= 0 {

@@ -145,6 +145,25 @@ def test_reloads_under_load_lose_no_request(changing, upstream, good):
     assert not failures and count[0] > 50
 
 
+def test_a_reload_is_one_moment_for_all_connections(changing, upstream, good):
+    """Who saw the new configuration on one connection does not see the old one on another: a token that the new key signed
+    is verified wherever it is shown next."""
+    texts = (changing.text, changing.text + "route /new/ { accept jwt; upstream agents; }")
+    wires = [changing.connect() for _ in range(6)]
+    ask = lambda wire: wire.send(request("GET", "/new/x", token=good)).answer().status
+    try:
+        for number in range(1, 13):
+            changing.write(texts[number % 2])
+            changing.reload()
+            expected = (404, 200)[number % 2]
+            both = lambda: [ask(wire) for _ in range(2) for wire in wires]
+            seen = eventually(lambda: expected in (answers := both())[:6] and answers, every=0)
+            assert set(seen[seen.index(expected):]) == {expected}, seen
+    finally:
+        for wire in wires:
+            wire.close()
+
+
 def test_a_changed_listener_is_opened_at_reload(changing, upstream):
     changing.write(changing.text.replace("admin ", "listen 127.0.0.1:{extra} plain; admin "))
     reload(changing)

@@ -77,6 +77,33 @@ struct ShardTests {
         }
     }
 
+    @Test("shards that are held serve nothing in between, and one that is busy is waited for a round, not a turn")
+    func holding() throws {
+        let other = try Loop()
+        let pair = Pair()
+        pair.send("never read")
+        let probe = Probe()
+        probe.onReady = { _ in usleep(1000) }
+        loop.run { _ = shard.add(probe, descriptor: pair.near, interest: .readable) }
+        #expect(loop.comesTrue { probe.events.count > 3 })
+        let served = Atomic(0)
+        for _ in 0..<5 {
+            let before = probe.events.count
+            Shard.holding([shard, other.shard]) {
+                #expect(probe.events.count - before < 60, "a turn has 128 rounds")
+                let here = probe.events.count
+                for held in [shard, other.shard] { held.post { served.add(1, ordering: .relaxed) } }
+                usleep(20_000)
+                #expect(probe.events.count == here && served.load(ordering: .relaxed) == 0)
+            }
+            #expect(loop.comesTrue { served.load(ordering: .relaxed) == 2 })
+            served.store(0, ordering: .relaxed)
+        }
+        Shard.holding([]) { served.store(7, ordering: .relaxed) }
+        #expect(served.load(ordering: .relaxed) == 7, "nobody to wait for")
+        loop.run { shard.remove(probe) }
+    }
+
     @Test("answers come before requests, of which a round takes a part: what is under way ends before more begins")
     func precedence() {
         let (pairs, upstream) = ((0..<100).map { _ in Pair() }, Pair())

@@ -51,8 +51,8 @@ final class UpstreamPool {
     /// Connections tried for one request at most: each address of each server, within reason.
     var attempts: Int { min(servers.reduce(0) { $0 + max($1.addressCount, 1) }, Self.attemptsAtMost) }
 
-    /// Whether `other` describes the same servers in the same way, so that a reload may keep this pool. Private trust
-    /// is compared by its certificates.
+    /// Whether `other` describes the same servers in the same way, so that a reload may keep this pool. One with
+    /// TLS is made anew: the files that it trusts may have changed.
     func isInterchangeable(with other: Upstream) -> Bool {
         !isRetired && definition.name == other.name && definition.servers == other.servers
             && definition.balance == other.balance && definition.healthCheck == other.healthCheck
