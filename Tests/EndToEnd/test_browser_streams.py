@@ -1,6 +1,7 @@
 """What runs long in Chromium: EventSource and WebSocket by ticket, fetch that reads as it comes; and how they end."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -39,19 +40,25 @@ def browser(tmp_path_factory):
     browser.quit()
 
 
-def script(connection, request):
+@pytest.fixture
+def more():
+    """When the upstream may send its second event."""
+    return threading.Event()
+
+
+def serve(more, connection, request):
     if not request.target.startswith("/api/events/"):
         return connection.send(answer(b"<!doctype html><title>streams</title>", "200 OK", "Content-Type: text/html"))
     connection.send(STREAM_HEAD + chunk(b"data: first\n\n"))
-    time.sleep(2.2)
+    more.wait(20)
     connection.send(chunk(b"data: second\n\n"))
     connection.wait_ended(10)
     return False
 
 
 @pytest.fixture
-def page(browser, door, upstream):
-    upstream.script = script
+def page(browser, door, upstream, more):
+    upstream.script = lambda connection, request: serve(more, connection, request)
     browser.open(f"https://localhost:{door.gateway.ports.tls}/public/page")
     browser.run("window.seen = []; window.note = (text) => seen.push(text);")
     yield browser
@@ -68,7 +75,7 @@ def seen(page, text):
     return next(line for line in page.run("return seen") if line.startswith(text))
 
 
-def test_event_source(page, door, upstream):
+def test_event_source(page, door, upstream, more):
     access, ticket = credentials(door)
     page.run(
         """
@@ -79,6 +86,8 @@ def test_event_source(page, door, upstream):
         ticket,
     )
     seen(page, "message first")
+    time.sleep(1.5)  # for a comment that keeps the connection alive
+    more.set()
     seen(page, "message second")
     assert door.logout(access).status == 204
     envelope = json.loads(seen(page, "error ").removeprefix("error "))
@@ -88,7 +97,12 @@ def test_event_source(page, door, upstream):
     assert asked.target == "/api/events/?n=1" and asked.header("Authorization") == f"Bearer {access}"
 
 
-def test_fetch_reads_as_it_comes(page, door, upstream):
+def pieces(page):
+    """What fetch has read, however it was cut."""
+    return "".join(line.removeprefix("piece ") for line in page.run("return seen") if line.startswith("piece "))
+
+
+def test_fetch_reads_as_it_comes(page, door, upstream, more):
     access, _ = credentials(door)
     page.run(
         """
@@ -107,12 +121,14 @@ def test_fetch_reads_as_it_comes(page, door, upstream):
         access,
     )
     seen(page, "status 200")
-    seen(page, "piece data: first")
-    assert not any("second" in line for line in page.run("return seen"))
-    seen(page, "piece data: second")
+    page.until(lambda: "data: first" in pieces(page))
+    page.until(lambda: "\n:" in pieces(page))
+    assert "second" not in pieces(page)
+    more.set()
+    page.until(lambda: "data: second" in pieces(page))
     assert door.logout(access).status == 204
-    assert '"token_revoked"' in seen(page, "piece event: error")
     seen(page, "done")
+    assert '"token_revoked"' in pieces(page).partition("event: error")[2]
 
 
 def test_websocket(page, door, echo):
