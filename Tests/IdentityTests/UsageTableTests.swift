@@ -190,6 +190,8 @@ final class UsageStore: IdentityStore {
 
     private let state = Mutex(State())
 
+    let writersAtOnce = 1
+
     var failure: StoreError? {
         get { state.withLock { $0.failure } }
         set { state.withLock { $0.failure = newValue } }

@@ -9,7 +9,7 @@ extension IdentityService {
     /// Says what a token is. `principal` is whom the shards take it for now: an access token or an API key that is good.
     public func introspect(_ token: [UInt8], principal: Principal?, mint: TokenMint, reply: @escaping Reply) {
         if let principal, principal.kind == .apiKey { return reply(Self.active(Self.members(of: principal))) }
-        enqueue(reply) { [self] () throws(Refusal) in
+        enter(reply) { [self] () throws(Refusal) in
             let now = WallClock.seconds()
             if principal != nil {
                 guard case .success(let claims) = mint.verifyExpiredAccess(token, now: now) else {
@@ -20,9 +20,12 @@ extension IdentityService {
             guard case .success(let claims) = mint.verifyRefresh(String(decoding: token, as: UTF8.self), now: now),
                 let id = claims.tokenID
             else { return Self.inactive }
-            let outcome = try asking { store throws(StoreError) in try store.inspect(.refresh(id: id)) }
-            guard case .unspent = outcome else { return Self.inactive }
-            return Self.active(claims.claims)
+            enqueue(about: claims.sessionID ?? id, reply) { [self] () throws(Refusal) in
+                let outcome = try asking { store throws(StoreError) in try store.inspect(.refresh(id: id)) }
+                guard case .unspent = outcome else { return Self.inactive }
+                return Self.active(claims.claims)
+            }
+            return nil
         }
     }
 
@@ -34,7 +37,7 @@ extension IdentityService {
             if case .noContent = outcome { reply(Self.ended) } else { reply(outcome) }
         }
         if let principal, principal.kind == .apiKey { return revokeKey(principal, keyPrefix, done) }
-        enqueue(done) { [self] () throws(Refusal) in
+        enter(done) { [self] () throws(Refusal) in
             let now = WallClock.seconds()
             if let principal {
                 guard case .success = mint.verifyExpiredAccess(token, now: now) else { return .noContent }
@@ -45,15 +48,18 @@ extension IdentityService {
                 let session = claims.sessionID
             else { return .noContent }
             let until = Self.end(ofTokensIssuedBy: now, accessTTL: mint.settings.accessTTL)
-            try asking { store throws(StoreError) in try store.endSession(session, now: now, until: until) }
-            publisher.revoke([.session(session, until: until)]) { done(.noContent) }
+            enqueue(about: session, done) { [self] () throws(Refusal) in
+                try asking { store throws(StoreError) in try store.endSession(session, now: now, until: until) }
+                publisher.revoke([.session(session, until: until)]) { done(.noContent) }
+                return nil
+            }
             return nil
         }
     }
 
     private func revokeKey(_ principal: Principal, _ prefix: String, _ done: @escaping Reply) {
-        enqueue(done) { [self] () throws(Refusal) in
-            guard let id = principal.keyID else { return .noContent }
+        guard let id = principal.keyID else { return done(.noContent) }
+        enqueue(about: id, done) { [self] () throws(Refusal) in
             let service = KeyService(store: store, prefix: prefix)
             do throws(KeyServiceError) { try service.revoke(id: id, now: WallClock.seconds()) } catch {
                 if case .store(let error) = error { throw refusal(for: error) }

@@ -22,7 +22,7 @@ extension IdentityService {
         _ request: KeyRequest, agentID: String, userID: String, body: [UInt8], prefix: String,
         reply: @escaping Reply
     ) {
-        enqueue(reply) { [self] () throws(Refusal) in
+        enqueue(about: agentID, reply) { [self] () throws(Refusal) in
             let service = KeyService(store: store, prefix: prefix)
             let now = WallClock.seconds()
             if request == .list { usage.flush() }

@@ -6,8 +6,10 @@ internal import Transport
 extension IdentityService {
     /// `POST login/`. `address` is the client's, for the throttle.
     public func login(body: [UInt8], address: String, mint: TokenMint, reply: @escaping Reply) {
-        enqueue(reply) { [self] () throws(Refusal) in
-            try consider(LoginAttempt(body, address: address), mint, reply)
+        enter(reply) { [self] () throws(Refusal) in
+            let attempt = try LoginAttempt(body, address: address)
+            enqueue(about: attempt.email, reply) { [self] () throws(Refusal) in try consider(attempt, mint, reply) }
+            return nil
         }
     }
 
@@ -19,7 +21,9 @@ extension IdentityService {
         case .refused(let seconds): throw .rateLimited(retryAfter: seconds)
         case .wait:
             guard attempt.age < Self.loginPatience else { throw .loginBusy(retryAfter: Self.busyRetryAfter) }
-            enqueueLater(reply) { [self] () throws(Refusal) in try consider(attempt, mint, reply) }
+            enqueueLater(about: attempt.email, reply) { [self] () throws(Refusal) in
+                try consider(attempt, mint, reply)
+            }
             return nil
         case .goOn: break
         }
@@ -45,7 +49,9 @@ extension IdentityService {
         }
         end(attempt, failed: false)
         let stronger = hash.isCurrent ? nil : PasswordHash.make(attempt.password)
-        enqueue(reply) { [self] () throws(Refusal) in try begin(known, stronger: stronger, mint) }
+        enqueue(about: attempt.email, reply) { [self] () throws(Refusal) in
+            try begin(known, stronger: stronger, mint)
+        }
     }
 
     private func end(_ attempt: LoginAttempt, failed: Bool) {

@@ -7,7 +7,8 @@ extension IdentityService {
     /// Ends what a verified token stands for, before it replies `noContent`: its session and, for a token that has none,
     /// itself. Also what a backend's own logout calls, whose tokens may have a `jti` alone.
     public func revoke(_ principal: Principal, accessTTL: Int64, reply: @escaping Reply) {
-        enqueue(reply) { [self] () throws(Refusal) in
+        let subject = principal.sessionID ?? principal.tokenID ?? principal.userID
+        enqueue(about: subject, reply) { [self] () throws(Refusal) in
             let now = WallClock.seconds()
             // The session may have younger tokens than the one that was shown.
             let tokenEnd = principal.expiresAt + Self.longestLeeway

@@ -7,7 +7,7 @@ internal import Transport
 extension IdentityService {
     /// `POST token/refresh/` with the token in the body, or, in cookie mode with an empty object, in a cookie.
     public func refresh(body: [UInt8], cookie: RefreshCookie?, mint: TokenMint, reply: @escaping Reply) {
-        enqueue(reply) { [self] () throws(Refusal) in
+        enter(reply) { [self] () throws(Refusal) in
             let fields = try RequestBody(body, allowsEmpty: cookie != nil)
             let isFromCookie = !fields.has("refresh") && cookie != nil
             let token: String
@@ -24,9 +24,10 @@ extension IdentityService {
             case .failure(let failure): throw failure.refusal
             }
             guard let id = claims.tokenID, let sessionID = claims.sessionID else { throw .tokenInvalid }
-            return try throttled(sessionID) { () throws(Refusal) in
+            throttled(sessionID, reply) { [self] () throws(Refusal) in
                 try renew(.refresh(id: id), mint, reply, showsRefresh: !isFromCookie)
             }
+            return nil
         }
     }
 
@@ -34,21 +35,24 @@ extension IdentityService {
     public func renew(
         expiredAccess token: [UInt8], expiredAt time: Int64, mint: TokenMint, reply: @escaping Reply
     ) {
-        enqueue(reply) { [self] () throws(Refusal) in
+        enter(reply) { [self] () throws(Refusal) in
             guard case .success(let claims) = mint.verifyExpiredAccess(token, now: WallClock.seconds()),
                 let id = claims.tokenID, let sessionID = claims.sessionID
             else { throw .tokenExpired(at: time) }  // another issuer's, or over for longer than the refresh token lives
-            return try throttled(sessionID) { () throws(Refusal) in
+            throttled(sessionID, reply) { [self] () throws(Refusal) in
                 try renew(.access(id: id), mint, reply, showsRefresh: false)
             }
+            return nil
         }
     }
 
     /// At most ten failures a minute for each session.
-    private func throttled(
-        _ sessionID: String, _ body: () throws(Refusal) -> IdentityReply?
-    ) throws(Refusal) -> IdentityReply? {
-        // One after the other on the service's queue: none is under way beside this one.
+    private func throttled(_ sessionID: String, _ reply: @escaping Reply, _ body: @escaping Work) {
+        enqueue(about: sessionID, reply) { [self] () throws(Refusal) in try counted(sessionID, body) }
+    }
+
+    private func counted(_ sessionID: String, _ body: Work) throws(Refusal) -> IdentityReply? {
+        // One after the other in the session's lane: none is under way beside this one.
         let now = MonotonicTime.now().nanoseconds
         if case .refused(let seconds) = refreshes.begin(account: sessionID, address: "", now: now) {
             throw .rateLimited(retryAfter: seconds)

@@ -7,9 +7,10 @@ internal import Transport
 /// Login, refresh, logout and the management of API keys, behind the gateway's endpoints.
 ///
 /// Every call may come from any queue and returns at once; its reply comes on a queue of the service's own, exactly once.
-/// Requests are worked on one after the other on a serial queue, which is where the store is asked; passwords are hashed
-/// beside it. Bounds: `waitingAtMost` requests, and those of `HashQueue` and `AttemptThrottle`. It lives as long as the
-/// process: what belongs to a configuration comes with each call.
+/// Requests are read one after the other on a serial queue; the store is asked on `WorkLanes`, those about one session, account
+/// or agent one after the other; passwords are hashed beside them. Bounds: `waitingAtMost` requests, and those of
+/// `WorkLanes`, `HashQueue` and `AttemptThrottle`. It lives as long as the process: what belongs to a configuration comes with each
+/// call.
 public final class IdentityService: Sendable {
     /// Where a reply goes.
     public typealias Reply = @Sendable (IdentityReply) -> Void
@@ -35,12 +36,10 @@ public final class IdentityService: Sendable {
         }
     }
 
-    /// Requests that wait for the service at most; one more is `store_unavailable`.
+    /// Requests that wait to be read at most; one more is `store_unavailable`.
     public static let waitingAtMost = 1_024
     /// Seconds until a login has a chance again that found the hash queue full.
     static let busyRetryAfter = 1
-    /// Nanoseconds that a request waits for its turn at most.
-    static let patience: Int64 = 3_000_000_000
     /// Nanoseconds for which a login waits for those of its account that are being checked.
     static let loginPatience: Int64 = 30_000_000_000
     /// Logins that wait so at most, of all accounts: whoever logs in a thousand times at once keeps nobody else from the service.
@@ -68,17 +67,18 @@ public final class IdentityService: Sendable {
     /// Counts of requests that outlive the process.
     public let usage: UsageTable
     private let uses: KeyUseWriter
-    private let queue = DispatchQueue(label: "gatehouse.identity", qos: .utility)
+    private let entrance = WorkLane("gatehouse.identity", waitingAtMost: waitingAtMost)
+    private let lanes: WorkLanes
     private let purging = DispatchQueue(label: "gatehouse.purge", qos: .background)
     private let isStoreFailing = Atomic(false)
     private let lastReport = Atomic<Int64>(0)
-    private let waiting = Atomic(0)
     private let waitingLogins = Atomic(0)
     private let lastPurge = Atomic<Int64>(0)
 
     /// A service on `store` that hashes on `cores` threads at once.
     public init(store: any IdentityStore, cores: Int, publisher: Publisher) {
         self.store = store
+        lanes = WorkLanes(store.writersAtOnce)
         uses = KeyUseWriter(store: store)
         usage = UsageTable(store: store)
         self.publisher = publisher
@@ -91,31 +91,35 @@ public final class IdentityService: Sendable {
     /// An API key was used. Returns at once; the store hears of it later.
     public func note(_ use: KeyUse) { uses.note(use) }
 
-    /// Runs a request's work on the service's queue, or refuses it when too many wait, or when the store has kept those before
-    /// it for so long that its client would rather hear that.
-    func enqueue(_ reply: @escaping Reply, _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?) {
-        guard waiting.add(1, ordering: .relaxed).newValue <= Self.waitingAtMost else {
-            waiting.subtract(1, ordering: .relaxed)
-            return reply(.refused(.storeUnavailable))
+    /// What is done for a request. Without a reply, it goes on elsewhere.
+    typealias Work = @Sendable () throws(Refusal) -> IdentityReply?
+
+    /// Runs what reads a request, which asks no store: it only decides whom the request is about.
+    func enter(_ reply: @escaping Reply, _ work: @escaping Work) {
+        enqueue(in: entrance, reply, work)
+        purgeNowAndThen()
+    }
+
+    /// Runs what asks the store about a session, an account or an agent.
+    func enqueue(about subject: String, _ reply: @escaping Reply, _ work: @escaping Work) {
+        enqueue(in: lanes[subject], reply, work)
+    }
+
+    /// Runs work in its turn, or refuses it when too many wait, or when the store has kept those before it for too long.
+    private func enqueue(in lane: WorkLane, _ reply: @escaping Reply, _ work: @escaping Work) {
+        let isTaken = lane.enqueue { [self] isInTime in
+            if isInTime { run(work, reply) } else { reply(.refused(.storeUnavailable)) }
         }
-        let begun = MonotonicTime.now().nanoseconds
-        queue.async { [self] in
-            waiting.subtract(1, ordering: .relaxed)
-            guard MonotonicTime.now().nanoseconds - begun < Self.patience else {
-                return reply(.refused(.storeUnavailable))
-            }
-            run(work, reply)
-            purgeNowAndThen()
-        }
+        if !isTaken { reply(.refused(.storeUnavailable)) }
     }
 
     /// Runs a login's work a moment later, or refuses it when too many wait so.
-    func enqueueLater(_ reply: @escaping Reply, _ work: @escaping @Sendable () throws(Refusal) -> IdentityReply?) {
+    func enqueueLater(about subject: String, _ reply: @escaping Reply, _ work: @escaping Work) {
         guard waitingLogins.add(1, ordering: .relaxed).newValue <= Self.waitingLoginsAtMost else {
             waitingLogins.subtract(1, ordering: .relaxed)
             return reply(.refused(.loginBusy(retryAfter: Self.busyRetryAfter)))
         }
-        queue.asyncAfter(deadline: .now() + Self.pause) { [self] in
+        lanes[subject].enqueue(after: Self.pause) { [self] in
             waitingLogins.subtract(1, ordering: .relaxed)
             run(work, reply)
         }
@@ -150,9 +154,10 @@ public final class IdentityService: Sendable {
 
     /// What is over is forgotten in passing; a store that cannot do it now can do it later.
     private func purgeNowAndThen() {
-        let now = WallClock.seconds()
-        guard now - lastPurge.load(ordering: .relaxed) >= Self.purgeInterval else { return }
-        lastPurge.store(now, ordering: .relaxed)
+        let (now, last) = (WallClock.seconds(), lastPurge.load(ordering: .relaxed))
+        guard now - last >= Self.purgeInterval,
+            lastPurge.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+        else { return }
         purging.async { [store] in try? store.purge(now: now) }
     }
 }

@@ -3,6 +3,9 @@ public import Policy
 /// What a store keeps beyond API keys: users, their sessions, and what was revoked. Unix seconds throughout, except where
 /// milliseconds are said.
 public protocol IdentityStore: Store {
+    /// Writers that do not wait for each other, unless they are about the same; of more, each would wait for all before it.
+    var writersAtOnce: Int { get }
+
     /// Adds users, all or none.
     func create(_ users: [StoredUser]) throws(StoreError) -> UserCreation
 

@@ -10,6 +10,9 @@ internal import Policy
 public final class PostgresStore: IdentityStore {
     static let generationShift: Int64 = 40
 
+    /// Each has a connection, and some are left for what else asks.
+    public let writersAtOnce = 6
+
     let name: String
     private let pool: PostgresPool
     private let listener: PostgresListener

@@ -18,6 +18,9 @@ public final class SQLiteStore: IdentityStore {
 
     static let generationShift: Int64 = 40
 
+    /// A file has one writer.
+    public let writersAtOnce = 1
+
     let path: String
     private let busyTimeout: Duration
     private let opened: Mutex<Opened>
