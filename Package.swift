@@ -73,7 +73,7 @@ let package = Package(
         .executableTarget(
             name: "gatehouse",
             dependencies: [
-                "Gateway", "Stores", "Identity", "Policy", "Configuration", "JOSE", "HTTP", "Transport",
+                "Gateway", "Stores", "Identity", "Providers", "Policy", "Configuration", "JOSE", "HTTP", "Transport",
                 "Observability",
                 "CNghttp2", "COpenSSL", "CLinux", log, arguments,
             ],

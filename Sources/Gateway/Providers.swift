@@ -1,6 +1,5 @@
 import Configuration
 import Dispatch
-import Glibc
 import JOSE
 import Logging
 import Observability
@@ -57,7 +56,7 @@ extension Server {
         var providers = Providers()
         if !configuration.remoteKeys.isEmpty {
             providers.keys = KeyWatch(
-                configuration, folder: keyFolder(configuration),
+                configuration, folder: KeptKeys.folder(of: configuration),
                 publish: { [weak self] watch, issuer, keys, done in
                     self?.publish(keys, of: issuer, from: watch, done)
                 },
@@ -71,18 +70,6 @@ extension Server {
             } catch { throw ServerError(message: error.description) }
         }
         return providers
-    }
-
-    /// Beside the store; where that is no file, in the folder that systemd gives a service for its state, or in `data/`.
-    private func keyFolder(_ configuration: Configuration) -> String {
-        if case .sqlite(let path) = configuration.store { return Self.folder(of: path) }
-        let given = unsafe getenv("STATE_DIRECTORY").map { unsafe String(cString: $0) } ?? ""
-        return given.split(separator: ":").first.map(String.init) ?? Self.folder(of: configuration.path) + "/data"
-    }
-
-    private static func folder(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// Tells every shard, and calls back when each has heard it. What comes from a watch that a reload has replaced is dropped: the

@@ -48,7 +48,7 @@ public final class Shard: @unchecked Sendable {
     /// Events that were on their way when it stopped are not delivered: their channels may be gone.
     private var isStopped = false
     /// Somebody waits for the queue: a turn ends with the round at hand.
-    private let isWanted = Atomic(false)
+    let isWanted = Atomic(false)
     private var wheel: TimerWheel
     private var channels: [Channel?] = []
     private var generations: [UInt32] = []

@@ -144,7 +144,15 @@ struct ConfigurationTests {
         #expect(configuration.workers >= 1)
         #expect(configuration.drainTimeout == .seconds(30) && configuration.revocationLag == .seconds(1))
         #expect(configuration.keyPrefix == "rk_" && configuration.realm == "gatehouse")
-        #expect(configuration.limits == Limits())
+        let limits = configuration.limits
+        #expect(limits.head == 32_768 && limits.fields == 100 && limits.target == 8_192 && limits.token == 16_384)
+        #expect(limits.body == 10_485_760 && limits.chunkExtensions == 256 && limits.connections == nil)
+        // threats.md, slow clients
+        #expect(limits.handshakeTimeout == .seconds(10) && limits.headTimeout == .seconds(10))
+        #expect(limits.bodyRate == 500 && limits.bodyRateWindow == .seconds(20) && limits.writeTimeout == .seconds(30))
+        #expect(limits.keepaliveTimeout == .seconds(75) && limits.http2Streams == 128)
+        #expect(limits.http2Window == 262_144 && limits.http2ConnectionWindow == 1_048_576)
+        #expect(limits.http2Resets == 100 && limits.http2ControlFrames == 2_000)
         #expect(configuration.store == nil && configuration.admin == nil && configuration.tls == nil)
         #expect(configuration.accessLog == .standardOutput)
     }

@@ -73,16 +73,14 @@ struct WorkerBoundsTests {
 
     @Test("a head that does not come whole is 408 in time, an idle connection just ends")
     func slowHead() throws {
-        let gateway = try LoopbackGateway([]) {
-            $0.limits.headTimeout = .milliseconds(150)
-            $0.limits.keepaliveTimeout = .milliseconds(150)
-        }
+        let gateway = try LoopbackGateway([]) { $0.limits.headTimeout = .milliseconds(150) }
         let slow = try gateway.connect()
         slow.send("GET /open/ HTTP/1.1\r\nHo")
         let answer = try #require(slow.readMessage())
         #expect(answer.status == 408 && answer.body.contains("request_timeout"))
         #expect(slow.isEnded)
-        let idle = try gateway.connect()
+        let patient = try LoopbackGateway([]) { $0.limits.keepaliveTimeout = .milliseconds(150) }
+        let idle = try patient.connect()
         idle.send(Self.get("/healthz"))
         #expect(idle.readMessage()?.status == 200)
         #expect(idle.isEnded)

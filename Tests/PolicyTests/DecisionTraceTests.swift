@@ -54,6 +54,36 @@ struct DecisionTraceTests {
         #expect(!line.contains("rk_") || !trace.steps.contains { $0.contains(credential) }, "no part of a credential")
     }
 
+    /// What needs somebody else's answer is no decision: a script that reads `--json` must not take it for one.
+    @Test(arguments: [
+        ("a key that is fetched", "/api/x", "jwt", "it fetches the keys of backend"),
+        ("an opaque token", "/api/x", "opaque", "it asks legacy"),
+        ("a ticket", "/api/x?token=\(String(repeating: "a", count: 43))", nil, "one that it gave within 30 s"),
+    ])
+    func leavesToTheRunningGateway(why: String, target: String, credential: String?, step: String) throws {
+        var configuration = try configuration()
+        configuration.issuers = [
+            TokenIssuer(name: "backend", algorithms: [.hs256], keys: [], keysAreNamed: true, keysAreRemote: true)
+        ]
+        let endpoint = try #require(RemoteURL("https://login.example.com/introspect/"))
+        configuration.introspections = [
+            Introspection(name: "legacy", endpoint: endpoint, clientID: "gatehouse", clientSecret: [1])
+        ]
+        let route = try Samples.route("/api/", accept: [.jwt, .opaque])
+        configuration.routes = [
+            Route(
+                index: 0, methods: [], pattern: route.pattern, accept: route.accept, acceptsTicket: true)
+        ]
+        let token = credential == "jwt" ? try Samples.token() : "opaque"
+        let lines = credential == nil ? [] : ["Authorization: Bearer \(token)"]
+        let trace = DecisionTrace(
+            DecisionTrace.Request(method: "GET", target: target, fieldLines: lines), configuration: configuration,
+            keys: KeyTable([]), now: Samples.now)
+        #expect(trace.outcome == .undecided(upstream: "agents") && trace.status == nil && trace.code == nil)
+        #expect(trace.steps.contains { $0.contains("left to the running gateway: \(step)") }, "\(trace.steps)")
+        #expect(trace.steps.last == "decision: left to the running gateway; if it agrees, forwarded to upstream agents")
+    }
+
     @Test func stepsTellTheWholeWay() throws {
         let token = try Samples.token(["scope": .string("query")])
         let trace = try trace("POST /api//agents/%61/query", ["authorization: bearer \(token)"])

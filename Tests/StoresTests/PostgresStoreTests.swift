@@ -301,10 +301,14 @@ struct PostgresStoreTests {
             }
             isHeld.wait()
             defer { isDone.signal() }
-            #expect(failure { try store.revokeToken("t", until: Self.now + 9) }?.kind == .busy)
-            let begun = ContinuousClock.now
-            #expect(failure { try store.revokeToken("t", until: Self.now + 9) }?.kind == .busy)
-            #expect(begun.duration(to: .now) < .milliseconds(300))
+            let clock = ContinuousClock()
+            let first = clock.measure {
+                #expect(failure { try store.revokeToken("t", until: Self.now + 9) }?.kind == .busy)
+            }
+            let second = clock.measure {
+                #expect(failure { try store.revokeToken("t", until: Self.now + 9) }?.kind == .busy)
+            }
+            #expect(second < first / 2, "not each as long as the one before it")
             #expect(throws: Never.self) { try store.create(Fixtures.key("a")) }
         }
         #expect(throws: Never.self) {
@@ -351,7 +355,7 @@ struct PostgresStoreTests {
         try cutConnections()
         let again = ContinuousClock.now
         #expect(try store.keys().count == 1)
-        #expect(again.duration(to: .now) < .seconds(1), "the one that was good is tried first")
+        #expect(again.duration(to: .now) < .seconds(2), "the one that was good is tried first")
     }
 
     // MARK: Values

@@ -83,25 +83,27 @@ struct ShardTests {
         let pair = Pair()
         pair.send("never read")
         let probe = Probe()
-        probe.onReady = { _ in usleep(1000) }
-        loop.run { _ = shard.add(probe, descriptor: pair.near, interest: .readable) }
-        #expect(loop.comesTrue { probe.events.count > 3 })
-        let served = Atomic(0)
-        for _ in 0..<5 {
-            let before = probe.events.count
-            Shard.holding([shard, other.shard]) {
-                #expect(probe.events.count - before < 60, "a turn has 128 rounds")
-                let here = probe.events.count
-                for held in [shard, other.shard] { held.post { served.add(1, ordering: .relaxed) } }
-                usleep(20_000)
-                #expect(probe.events.count == here && served.load(ordering: .relaxed) == 0)
-            }
-            #expect(loop.comesTrue { served.load(ordering: .relaxed) == 2 })
-            served.store(0, ordering: .relaxed)
+        // The round at hand ends when somebody waits.
+        let rounds = Atomic(0)
+        probe.onReady = { [shard] _ in
+            rounds.add(1, ordering: .relaxed)
+            for _ in 0..<10_000 where !shard.isWanted.load(ordering: .relaxed) { usleep(1000) }
         }
+        let served = Atomic(0)
+        loop.run { _ = shard.add(probe, descriptor: pair.near, interest: .readable) }
+        for turn in 1...5 {
+            #expect(other.comesTrue { rounds.load(ordering: .relaxed) == turn })
+            Shard.holding([shard, other.shard]) {
+                #expect(rounds.load(ordering: .relaxed) == turn, "a turn has 128 rounds")
+                other.shard.post { served.add(1, ordering: .relaxed) }
+                usleep(20_000)
+                #expect(rounds.load(ordering: .relaxed) == turn && served.load(ordering: .relaxed) == turn - 1)
+            }
+            #expect(other.comesTrue { served.load(ordering: .relaxed) == turn })
+        }
+        Shard.holding([shard]) { shard.remove(probe) }
         Shard.holding([]) { served.store(7, ordering: .relaxed) }
         #expect(served.load(ordering: .relaxed) == 7, "nobody to wait for")
-        loop.run { shard.remove(probe) }
     }
 
     @Test("answers come before requests, of which a round takes a part: what is under way ends before more begins")
@@ -242,7 +244,7 @@ struct ShardTests {
         let timers = [ChannelTimer(channel: probe), ChannelTimer(channel: probe)]
         probe.onTimer = { [shard] probe in
             guard probe.timersFired.count == 1 else { return }
-            for timer in timers { shard.set(timer, after: 200_000_000) }
+            for timer in timers { shard.set(timer, after: 1_000_000_000) }
         }
         loop.run { for timer in timers { shard.set(timer, after: 1) } }
         #expect(loop.comesTrue { !probe.timersFired.isEmpty })

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
 /// A function that makes a key of a password slowly, with its parameters, which are within bounds.
-enum KeyFunction: Sendable, Equatable {
+enum KeyFunction: Sendable, Hashable {
     case scrypt(logN: Int, blockSize: Int, parallelism: Int)
     case pbkdf2(digest: Digest, iterations: Int)
 

@@ -8,7 +8,7 @@ internal import JOSE
 public struct PasswordHash: Sendable, Equatable {
     /// As it is kept.
     public let text: String
-    private let function: KeyFunction
+    let function: KeyFunction
     private let salt: [UInt8]
     private let hash: [UInt8]
 
@@ -72,10 +72,7 @@ public struct PasswordHash: Sendable, Equatable {
     /// Whether the password is the right one: in NFC, and also as it was sent, since a table from elsewhere may have been
     /// made without normalisation.
     public func matches(_ password: String) -> Bool {
-        let normal = PasswordText.normalized(password)
-        if matches(normal) { return true }
-        let sent = Array(password.utf8)
-        return sent != normal && matches(sent)
+        PasswordText.forms(password).contains(where: matches)
     }
 
     private func matches(_ password: [UInt8]) -> Bool {

@@ -14,6 +14,12 @@ public enum PasswordText {
     static func normalized(_ text: String) -> [UInt8] {
         text.utf8.allSatisfy { $0 < 0x80 } ? Array(text.utf8) : Array(text.precomposedStringWithCanonicalMapping.utf8)
     }
+
+    /// What a hash of it may have been made of: NFC, and, where that is something else, the bytes as they were sent.
+    static func forms(_ text: String) -> [[UInt8]] {
+        let (normal, sent) = (normalized(text), Array(text.utf8))
+        return sent == normal ? [normal] : [normal, sent]
+    }
 }
 
 /// The address that a person logs in with.

@@ -41,9 +41,9 @@ extension IdentityService {
 
     /// On the hash queue. An unknown e-mail costs the same work and gets the same answer as a wrong password.
     private func check(_ attempt: LoginAttempt, _ known: StoredUser?, _ mint: TokenMint, _ reply: @escaping Reply) {
-        let hash = known.flatMap { PasswordHash($0.passwordHash) } ?? PasswordHash.dummy
-        let matches = hash.matches(attempt.password)
-        guard matches, let known, known.user.disabledAt == nil else {
+        let hash = known.flatMap { PasswordHash($0.passwordHash) }
+        let isEnabled = known.map { $0.user.disabledAt == nil } ?? false
+        guard passwordCost.matches(attempt.password, hash, mayLogIn: isEnabled), let known, let hash else {
             end(attempt, failed: true)
             return reply(.refused(.loginFailed))
         }

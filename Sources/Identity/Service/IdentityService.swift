@@ -62,6 +62,7 @@ public final class IdentityService: Sendable {
     let logins = AttemptThrottle(perAccount: 10, perAddress: 300)
     let refreshes = AttemptThrottle(perAccount: 10, perAddress: .max)
     let successors = SuccessorCache()
+    let passwordCost = PasswordCost()
     /// One-time tickets.
     public let tickets = TicketTable()
     /// Counts of requests that outlive the process.

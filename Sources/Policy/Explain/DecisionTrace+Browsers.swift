@@ -53,13 +53,11 @@ extension DecisionTrace {
         }
         note("credential", "the access cookie")
         if !head.isSafe {
-            note("page", "left to the running gateway: by cookie, this is taken from its own pages only")
+            leave("page", "by cookie, this is taken from its own pages only")
         }
         let examination = circumstances.authenticator.examine(token, now: circumstances.now)
         if case .tokenFailed(let failure) = examination, case .expired(let time) = failure {
-            note(
-                "verification",
-                "expired \(HTTPDate.iso8601(time)): the running gateway renews its own while their session holds")
+            leave("verification", "expired \(HTTPDate.iso8601(time)); it renews its own while their session holds")
             return nil
         }
         return tell(examination, circumstances, &result)

@@ -13,6 +13,9 @@ public struct DecisionTrace: Sendable {
         case refused(Refusal)
         /// The gateway answers it by itself, if all goes well with this status.
         case answered(status: Int)
+        /// Only the running gateway can tell; where it lets the request pass, it goes on to the upstream of this name, or, without
+        /// one, is answered by the gateway itself.
+        case undecided(upstream: String?)
     }
 
     /// The request to explain.
@@ -45,11 +48,13 @@ public struct DecisionTrace: Sendable {
     public private(set) var outcome: Outcome = .refused(.notFound)
     /// The route that it met.
     public private(set) var route: Route?
+    /// A step was left to the running gateway.
+    var isUndecided = false
 
     /// The status of a refusal or of the gateway's own answer; nil when the upstream decides.
     public var status: Int? {
         switch outcome {
-        case .forwarded: nil
+        case .forwarded, .undecided: nil
         case .refused(let refusal): refusal.status
         case .answered(let status): status
         }
@@ -65,7 +70,7 @@ public struct DecisionTrace: Sendable {
     ) {
         let authenticator = Authenticator(
             issuers: configuration.issuers, keyPrefix: configuration.keyPrefix, tokenLimit: configuration.limits.token,
-            keys: keys, revocations: revocations, cacheCapacity: 0)
+            introspects: !configuration.introspections.isEmpty, keys: keys, revocations: revocations, cacheCapacity: 0)
         let bytes = Self.bytes(of: request)
         let circumstances = Circumstances(configuration: configuration, authenticator: authenticator, now: now)
         if let refusal = judge(bytes.span, circumstances) { outcome = .refused(refusal) }
@@ -73,6 +78,9 @@ public struct DecisionTrace: Sendable {
         case .forwarded(let upstream): note("decision", "forwarded to upstream \(upstream)")
         case .refused(let refusal): note("decision", "\(refusal.status) \(refusal.code): \(refusal.message)")
         case .answered(let status): note("decision", "\(status), answered by the gateway itself")
+        case .undecided(let upstream):
+            let way = upstream.map { "forwarded to upstream \($0)" } ?? "answered by the gateway itself"
+            note("decision", "left to the running gateway; if it agrees, \(way)")
         }
     }
 
@@ -126,7 +134,8 @@ public struct DecisionTrace: Sendable {
         } else if let refusal = pass(bytes, head, path.span, route, match, circumstances) {
             return refusal
         }
-        outcome = .forwarded(upstream: configuration.upstreams[route.upstream].name)
+        let upstream = configuration.upstreams[route.upstream].name
+        outcome = isUndecided ? .undecided(upstream: upstream) : .forwarded(upstream: upstream)
         return nil
     }
 
@@ -202,7 +211,7 @@ public struct DecisionTrace: Sendable {
             return .tokenInvalid
         }
         note("credential", "a ticket by its form, taken from the query")
-        note("verification", "left to the running gateway: one that it gave within 30 s passes once, as its token does")
+        leave("verification", "one that it gave within 30 s passes once, as its token does")
         return nil
     }
 
@@ -215,7 +224,7 @@ public struct DecisionTrace: Sendable {
             return reject("endpoint", .methodNotAllowed(allowed: endpoint.allowedMethods))
         }
         if endpoint == .introspection || endpoint == .revocation {
-            note("credential", "left to the running gateway: Basic, of a 'client' of the identity block")
+            leave("credential", "Basic, of a 'client' of the identity block")
         } else if endpoint.isPublic {
             note("credential", "not looked at")
         } else {
@@ -225,7 +234,7 @@ public struct DecisionTrace: Sendable {
                 return reject("authorization", .credentialNotAccepted(accepted: ["jwt"]))
             }
         }
-        outcome = .answered(status: endpoint.successStatus(head.method))
+        outcome = isUndecided ? .undecided(upstream: nil) : .answered(status: endpoint.successStatus(head.method))
         return nil
     }
 
@@ -262,10 +271,10 @@ public struct DecisionTrace: Sendable {
         case .refused(let refusal): return reject("verification", refusal)
         case .opaque:
             let names = circumstances.configuration.introspections.map(\.name).joined(separator: ", ")
-            note("verification", "left to the running gateway, which asks \(names)")
+            leave("verification", "it asks \(names)")
         case .tokenFailed(.keyUnknown(let issuer, _)):
             let name = circumstances.configuration.issuers[issuer].name
-            note("verification", "left to the running gateway, which fetches the keys of \(name)")
+            leave("verification", "it fetches the keys of \(name), and none that it has kept here is the token's")
         case .tokenFailed(let failure):
             note("verification", failure.explanation)
             return failure.refusal
@@ -274,6 +283,12 @@ public struct DecisionTrace: Sendable {
             result = principal
         }
         return nil
+    }
+
+    /// Notes a step that only the running gateway can take.
+    mutating func leave(_ step: String, _ text: String) {
+        note(step, "left to the running gateway: \(text)")
+        isUndecided = true
     }
 
     mutating func reject(_ step: String, _ refusal: Refusal) -> Refusal {

@@ -4,14 +4,15 @@ import Foundation
 import HTTP
 import JOSE
 import Policy
+import Providers
 
 /// `gatehouse explain`
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "Show which route a request meets and the decision, without sending it.",
         discussion: """
-            The store's API keys are known here too. An explained refusal is a success. A credential need not stand in argv:
-            gatehouse explain GET /api/ -H @- <headers
+            The store's API keys are known here too, and the keys of issuers that the gateway has fetched and kept. An
+            explained refusal is a success. A credential need not stand in argv: gatehouse explain GET /api/ -H @- <headers
             """)
 
     private static let headerLimit = 1 << 20
@@ -40,7 +41,8 @@ struct ExplainCommand: ParsableCommand {
         let configuration = try options.load()
         let known = try StoreAccess.contentsForReading(configuration)
         let trace = DecisionTrace(
-            DecisionTrace.Request(method: method, target: path, fieldLines: lines), configuration: configuration,
+            DecisionTrace.Request(method: method, target: path, fieldLines: lines),
+            configuration: KeptKeys.known(to: configuration),
             keys: KeyTable(known.keys), revocations: RevocationSet(known.revocations, now: WallClock.now),
             now: WallClock.now)
         if output.json { return Output.json(json(trace)) }
@@ -73,6 +75,9 @@ struct ExplainCommand: ParsableCommand {
             upstream = .string(name)
         case .refused: decision = "refused"
         case .answered: decision = "answered"
+        case .undecided(let name):
+            decision = "undecided"
+            upstream = name.map { .string($0) } ?? .null
         }
         return [
             "decision": .string(decision), "status": trace.status.map { .integer(Int64($0)) } ?? .null,

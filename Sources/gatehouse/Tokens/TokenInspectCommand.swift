@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import HTTP
 import JOSE
+import Providers
 
 /// `gatehouse token inspect`
 struct TokenInspectCommand: ParsableCommand {
@@ -21,7 +22,7 @@ struct TokenInspectCommand: ParsableCommand {
             throw CommandFailure(
                 "stdin holds no JWT: three base64url segments, of which the first two are JSON objects")
         }
-        let configuration = try options.load()
+        let configuration = KeptKeys.known(to: try options.load())
         let verdict = TokenVerifier(issuers: configuration.issuers).verify(token.span, now: WallClock.now)
         if output.json {
             Output.json(Self.json(header, claims, verdict, configuration))
@@ -109,7 +110,7 @@ extension TokenFailure {
     fileprivate var reason: String {
         switch self {
         case .invalid(let reason): "\(reason)"
-        case .keyUnknown: "its key is one that a running gateway fetches, and is not known here"
+        case .keyUnknown: "its key is not among those that a running gateway has fetched and kept here"
         case .expired(let time): "expired \(HTTPDate.iso8601(time))"
         case .notYetValid(let time): "not valid before \(HTTPDate.iso8601(time))"
         case .wrongType(let expected): "it is not of token_type \(expected)"
