@@ -8,7 +8,7 @@ import pytest
 
 from support import eventually
 from support.gateway import ROUTES
-from support.upstream import STREAM_HEAD, chunk
+from support.upstream import STREAM_HEAD, answer, chunk
 from support.wire import request
 
 # Health
@@ -46,6 +46,19 @@ def test_readyz_when_the_upstream_is_dead(start, good):
         gateway.ask("/api/x", token=good)
     eventually(lambda: gateway.admin("/readyz")[0] == 503)
     assert gateway.admin("/healthz")[0] == 200
+
+
+def test_readyz_when_the_only_upstream_is_back(start, upstream, good):
+    """A single server is asked although it is ejected: what it answers ends that, long before its time."""
+    gateway = start(directives="fail_limit 2; eject_time 1h;", routes=ROUTES)
+    upstream.script = lambda connection, request: False
+    eventually(lambda: gateway.ask("/api/x", token=good).status == 502 and gateway.admin("/readyz")[0] == 503)
+    upstream.script = answer(b"back")
+    with gateway.connect() as wire:
+        eventually(lambda: wire.send(request("GET", "/api/x", token=good)).answer().status == 200)
+    # Each worker finds out for itself.
+    eventually(lambda: gateway.ask("/api/x", token=good).status == 200 and gateway.admin("/readyz")[0] == 200)
+    assert gateway.metric("gatehouse_upstream_up", upstream="agents") == 1
 
 
 def test_admin_shows_the_routes(gateway):

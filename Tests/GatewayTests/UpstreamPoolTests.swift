@@ -124,6 +124,20 @@ struct EjectionTests {
         #expect(state.isLive(at(now + 10)))
     }
 
+    @Test("an answer ends an ejection when it was asked for meanwhile: of a single server, which is asked all the same")
+    func trial() {
+        state.chosen(at(100))
+        fail(5, at: 100)
+        state.succeeded()
+        #expect(!state.isLive(at(101)), "begun before")
+        state.chosen(at(102))
+        #expect(!state.isLive(at(102)))
+        state.succeeded()
+        #expect(state.isLive(at(102)))
+        fail(5, at: 103)
+        #expect(!state.isLive(at(112)) && state.isLive(at(113)), "the first ejection anew")
+    }
+
     @Test("a hundred requests that fail with one server's death are one ejection")
     func burst() {
         fail(100, at: 100)

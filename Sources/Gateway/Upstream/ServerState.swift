@@ -23,6 +23,8 @@ final class ServerState {
     private var failuresInRow = 0
     private var ejectionsInRow = 0
     private var ejectedUntil = MonotonicTime(nanoseconds: .min)
+    /// It was asked although it is ejected, for want of a better one.
+    private var isOnTrial = false
     /// What active checks say; true until one failed.
     private(set) var isReported = true
     private let identity: UInt64
@@ -89,10 +91,16 @@ final class ServerState {
     /// Takes requests: not ejected by failures, nor reported ill.
     func isLive(_ now: MonotonicTime) -> Bool { isReported && ejectedUntil <= now && !addresses.isEmpty }
 
-    /// An answer came in order.
+    /// A request will be sent to it.
+    func chosen(_ now: MonotonicTime) { isOnTrial = ejectedUntil > now }
+
+    /// An answer came in order. One that was asked for during an ejection ends it; those to requests from before do not.
     func succeeded() {
         failuresInRow = 0
         ejectionsInRow = 0
+        guard isOnTrial else { return }
+        isOnTrial = false
+        ejectedUntil = MonotonicTime(nanoseconds: .min)
     }
 
     /// A connection, a handshake or an answer failed. Those that were under way when the server was ejected fail after it:

@@ -70,6 +70,7 @@ final class UpstreamPool {
         guard let worker, let server = choose(for: exchange, excluding: failed, now: worker.shard.now) else {
             return nil
         }
+        server.chosen(worker.shard.now)
         // WebSocket goes over HTTP/1.1: few servers know RFC 8441, and who speaks h2c there knows both.
         let isMultiplexed = server.speaksHTTP2 && !exchange.head.upgradesToWebSocket
         if isMultiplexed, let connection = server.multiplexed.first(where: \.hasRoom) { return lend(connection) }

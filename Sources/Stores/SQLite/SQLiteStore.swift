@@ -208,12 +208,17 @@ public final class SQLiteStore: IdentityStore {
         } catch { throw StoreError(error, path: path) }
     }
 
-    /// Throws unless the store can be read and its write lock be taken.
+    /// Throws unless something can be written now.
     public func usable() throws(StoreError) {
         let pool = try current().pool
         do {
             try pool.writeWithoutTransaction { database in
-                try database.inTransaction(.immediate) { .rollback }
+                try database.inTransaction(.immediate) {
+                    // A number in the file's head that means nothing here: only a write that is committed tells of a full disk.
+                    let version = try Int32.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+                    try database.execute(sql: "PRAGMA user_version = \(version == 0 ? 1 : 0)")
+                    return .commit
+                }
             }
         } catch { throw StoreError(error, path: path) }
     }
