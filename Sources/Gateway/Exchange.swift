@@ -296,7 +296,9 @@ final class Exchange {
             return .refuse(.credentialsMissing)
         }
         switch result {
-        case .refused(let refusal): return .refuse(refusal)
+        case .refused(let refusal):
+            if case .tokenInvalid = refusal { worker.noteInvalidToken(of: self) }
+            return .refuse(refusal)
         case .keyUnknown(let issuer, let hasKeys): return awaitKeys(of: issuer, hasKeys: hasKeys)
         case .unknownToken: return introspect(bytes)
         case .principal(let principal):

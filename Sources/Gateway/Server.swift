@@ -33,6 +33,7 @@ public final class Server: @unchecked Sendable {
     private let tickets: TLSTicketKeys
     private let admission: Admission
     private let rates = RateTable()
+    private let troubles: RepeatedLog
     private(set) var providers = Providers()
     private(set) var formerReports: [ProviderReport] = []
     private(set) var workers: [Worker] = []
@@ -70,6 +71,7 @@ public final class Server: @unchecked Sendable {
             StoreProbe(store) { [logger] error in logger.error("not ready, since the store cannot be used: \(error)") }
         }
         self.logger = logger
+        troubles = RepeatedLog(logger)
         programPath = ProgramPath.find(CommandLine.arguments.first ?? "")
         inherited = ListenerHandover.take()
         Admission.raiseDescriptorLimit()
@@ -150,7 +152,7 @@ public final class Server: @unchecked Sendable {
             let shard = try Shard(index: index)
             let worker = Worker(
                 shard: shard, serving: serving, known: known, identity: identity, rates: rates, accessLog: accessLog,
-                admission: admission, logger: logger)
+                admission: admission, logger: logger, troubles: troubles)
             worker.onCrowded = { [weak self] in self?.relieve() }
             shard.start()
             workers.append(worker)

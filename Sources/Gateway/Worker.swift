@@ -17,6 +17,9 @@ final class Worker: @unchecked Sendable {
     /// The shard's: a name of its own saves a retain at each use.
     let buffers: BufferPool
     let logger: Logger
+    /// What may go wrong with any request.
+    let troubles: RepeatedLog
+    private var invalidTokens = InvalidTokens()
     private(set) var serving: Serving
     private(set) var authenticator: Authenticator
     private(set) var pools: [UpstreamPool] = []
@@ -56,7 +59,7 @@ final class Worker: @unchecked Sendable {
 
     init(
         shard: Shard, serving: Serving, known: StoreContents, identity: IdentityService?, rates: RateTable,
-        accessLog: AccessLog?, admission: Admission, logger: Logger
+        accessLog: AccessLog?, admission: Admission, logger: Logger, troubles: RepeatedLog? = nil
     ) {
         self.identity = identity
         self.rates = rates
@@ -66,6 +69,7 @@ final class Worker: @unchecked Sendable {
         self.accessLog = accessLog
         self.admission = admission
         self.logger = logger
+        self.troubles = troubles ?? RepeatedLog(logger)
         metrics = ShardMetrics()
         requestIDs = RequestIDGenerator()
         authenticator = Self.authenticator(serving, known)
@@ -78,6 +82,13 @@ final class Worker: @unchecked Sendable {
         guard let route = exchange.route else { return ShardMetrics.noRoute }
         if exchange.serving === serving { return routeNumbers[route.index] }
         return metrics.register(routes: [route.name])[0]
+    }
+
+    /// The operator is told why, which the client is not.
+    func noteInvalidToken(of exchange: Exchange) {
+        invalidTokens.note(
+            authenticator.invalidReason, requestID: String(decoding: exchange.requestID, as: UTF8.self),
+            now: shard.now.nanoseconds, to: troubles)
     }
 
     /// What the shard counted, with what its cache counted itself.

@@ -25,6 +25,9 @@ public struct SocketError: Error, Sendable {
     public var message: String {
         "\(action): \(unsafe String(cString: strerror(number)))"
     }
+
+    /// What became of a connection that was begun.
+    public static func text(of number: Int32) -> String { SocketError("connect", number: number).message }
 }
 
 /// Makes the sockets that the gateway works with: non-blocking, closed on exec, without Nagle's delay.

@@ -108,7 +108,8 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
     }
 
     private func finishConnecting() {
-        guard socket.takeError() == 0 else { return fail(.connect) }
+        let error = socket.takeError()
+        guard error == 0 else { return fail(.connect, SocketError.text(of: error)) }
         guard let context = pool.tls else { return connected() }
         guard socket.startTLS(client: context, serverName: server.tlsName(pool.definition.tls), offersHTTP2: true)
         else { return fail(.connect) }
@@ -129,8 +130,7 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
         case .needsReadable: worker.shard.setInterest(.readable, of: self)
         case .needsWritable: worker.shard.setInterest(.writable, of: self)
         case .failed(let reason):
-            worker.logger.warning("TLS to \(server.text) of upstream \(pool.definition.name) failed: \(reason)")
-            fail(.connect)
+            fail(.connect, "TLS failed: \(reason)")
         }
     }
 
@@ -237,7 +237,7 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
 
     override func timerFired(_ timer: ShardTimer) {
         switch phase {
-        case .connecting, .handshake: fail(.connect)
+        case .connecting, .handshake: fail(.connect, "no connection within connect_timeout")
         case .open: if session.streamCount == 0 { retire() }
         case .ending, .closed: break
         }
@@ -252,9 +252,9 @@ final class HTTP2Upstream: Channel, HTTP2SessionOwner {
         scheduleFlush()
     }
 
-    private func fail(_ failure: UpstreamFailure) {
+    private func fail(_ failure: UpstreamFailure, _ reason: String? = nil) {
         let isBusy = session.streamCount > 0 || !waiting.isEmpty
-        if failure != .refused, isBusy { server.failed(worker.shard.now, pool.definition) }
+        if failure != .refused, isBusy { pool.failed(server, reason ?? failure.reason) }
         let streams = waiting + session.owners.compactMap { $0 as? HTTP2UpstreamStream }
         waiting = []
         close()

@@ -241,7 +241,7 @@ final class HTTP2UpstreamStream: Channel, UpstreamLink, HTTP2StreamOwner {
     /// The exchange hears that there will be no answer.
     func fail(_ failure: UpstreamFailure) {
         guard let exchange else { return }
-        if failure == .timeout || failure == .malformed { server.failed(worker.shard.now, pool.definition) }
+        if failure == .timeout || failure == .malformed { pool.failed(server, failure.reason) }
         let (unsent, id) = (output, id)
         output = nil
         finish()

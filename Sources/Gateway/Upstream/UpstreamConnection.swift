@@ -186,7 +186,8 @@ final class UpstreamConnection: Channel, UpstreamLink {
     }
 
     private func finishConnecting() {
-        guard socket.takeError() == 0 else { return fail(.connect) }
+        let error = socket.takeError()
+        guard error == 0 else { return fail(.connect, SocketError.text(of: error)) }
         guard let context = pool.tls else { return connected() }
         let name = server.tlsName(pool.definition.tls)
         guard socket.startTLS(client: context, serverName: name, offersHTTP2: offersHTTP2) else {
@@ -203,9 +204,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
         case .needsReadable: worker.shard.setInterest(.readable, of: self)
         case .needsWritable: worker.shard.setInterest(.writable, of: self)
         case .failed(let reason):
-            worker.logger.warning(
-                "TLS to \(server.text) of upstream \(pool.definition.name) failed: \(reason)")
-            fail(.connect)
+            fail(.connect, "TLS failed: \(reason)")
         }
     }
 
@@ -288,7 +287,7 @@ final class UpstreamConnection: Channel, UpstreamLink {
 
     override func timerFired(_ timer: ShardTimer) {
         switch phase {
-        case .connecting, .handshake: fail(.connect)
+        case .connecting, .handshake: fail(.connect, "no connection within connect_timeout")
         case .awaiting: fail(.timeout)
         case .streaming: fail(.broken)
         case .idle: close(reset: false)
@@ -299,9 +298,9 @@ final class UpstreamConnection: Channel, UpstreamLink {
     /// Idles in the pool for so long at most.
     func idle(for nanoseconds: Int64) { worker.shard.set(timer, after: nanoseconds) }
 
-    func fail(_ failure: UpstreamFailure) {
+    func fail(_ failure: UpstreamFailure, _ reason: String? = nil) {
         // A kept connection that the server closed meanwhile says nothing about the server.
-        if !(failure == .broken && wasReused && !hasAnswered) { server.failed(worker.shard.now, pool.definition) }
+        if !(failure == .broken && wasReused && !hasAnswered) { pool.failed(server, reason ?? failure.reason) }
         let exchange = exchange
         self.exchange = nil
         let unsent = sentCount == 0 ? output : nil

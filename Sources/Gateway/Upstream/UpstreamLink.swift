@@ -64,4 +64,15 @@ enum UpstreamFailure {
     case malformed
     /// Nothing came in time.
     case timeout
+
+    /// For the operator.
+    var reason: String {
+        switch self {
+        case .connect: "no connection could be made"
+        case .refused: "it refused the stream"
+        case .broken: "the connection broke before the answer was complete"
+        case .malformed: "what it answered is no HTTP"
+        case .timeout: "no answer within response_timeout"
+        }
+    }
 }

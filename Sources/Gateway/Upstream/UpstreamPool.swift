@@ -1,5 +1,6 @@
 import Configuration
 import HTTP
+import Observability
 import Transport
 
 /// A shard's connections to one upstream: which server a request goes to, and which connections are kept.
@@ -80,13 +81,13 @@ final class UpstreamPool {
             return kept
         }
         guard let address = server.nextAddress() else {
-            server.failed(worker.shard.now, definition)
+            self.failed(server, "its name has no address")
             return nil
         }
         do throws(SocketError) {
             return try connect(to: address, of: server, for: exchange, worker)
         } catch {
-            if !error.isOutOfDescriptors { server.failed(worker.shard.now, definition) }
+            if !error.isOutOfDescriptors { self.failed(server, error.message) }
             return nil
         }
     }
@@ -123,6 +124,19 @@ final class UpstreamPool {
             for connection in server.idle { connection.close(reset: false) }
             for connection in server.multiplexed where connection.session.streamCount == 0 { connection.retire() }
         }
+    }
+
+    /// A server failed; the operator is told why, once a minute for each reason.
+    func failed(_ server: ServerState, _ reason: String) {
+        guard let worker else { return }
+        let now = worker.shard.now
+        let wasLive = server.isLive(now)
+        server.failed(now, definition)
+        let place = "upstream \(definition.name): \(server.text)"
+        worker.troubles.warning("\(place): \(reason)", now: now.nanoseconds)
+        guard wasLive, !server.isLive(now), servers.count > 1 else { return }
+        worker.troubles.warning(
+            "\(place): fail_limit failures in a row: others are asked for a while", now: now.nanoseconds)
     }
 
     // MARK: HTTP/2

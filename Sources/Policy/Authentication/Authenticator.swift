@@ -94,6 +94,9 @@ public final class Authenticator {
     /// How many verified tokens are remembered.
     public var cacheCount: Int { cache.count }
 
+    /// Why the last token that was invalid was so: for the operator, never for the client.
+    public private(set) var invalidReason: StaticString = "not a token"
+
     /// Judges the value of a request's `Authorization`, nil if it has none. `now` is in seconds since 1970.
     public func authenticate(authorization: Span<UInt8>?, now: Int64) -> AuthenticationResult {
         guard let authorization, let range = BearerToken.range(in: authorization) else {
@@ -143,7 +146,9 @@ public final class Authenticator {
         case .principal(let principal, _):
             return isStoreSilent ? .refused(.storeUnavailable) : .principal(principal)
         case .tokenFailed(.keyUnknown(let issuer, let hasKeys)): return .keyUnknown(issuer: issuer, hasKeys: hasKeys)
-        case .tokenFailed(let failure): return .refused(failure.refusal)
+        case .tokenFailed(let failure):
+            if case .invalid(let reason) = failure { invalidReason = reason }
+            return .refused(failure.refusal)
         case .opaque: return .unknownToken
         case .refused(let refusal): return .refused(refusal)
         }
