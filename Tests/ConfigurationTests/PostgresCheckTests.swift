@@ -130,18 +130,6 @@ struct PostgresCheckTests {
         #expect(location.settings["dbname"] == "a")
     }
 
-    @Test("that tickets are one gateway's own is said")
-    func tickets() {
-        let text =
-            "store postgres:env:DATABASE_URL; identity /api/auth/ { sign HS256 file:hs256.key; }"
-            + Row.rest + "\nroute /chat/ { accept jwt; accept_query token; upstream agents; }"
-        let found = Workspace().findings(text, environment: ["DATABASE_URL": "postgres://localhost/a"])
-        #expect(
-            found == [
-                "1:7: warning: a ticket for '/chat/' is good only at the gateway that gave it; with more than one, have the balancer send a client's address to the same one"
-            ])
-    }
-
     @Test("no way of printing it shows the password")
     func secrecy() {
         let location = PostgresLocation(settings: ["password": "hunter2"], name: "postgres://db/a")

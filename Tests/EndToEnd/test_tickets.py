@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from support.chat import Echo, chat
-from support.gateway import ROUTES, refusal
+from support.gateway import ROUTES, about_the_file, refusal
 from support.identity import PASSWORD, Door, identity_configuration
 from support.wire import request
 
@@ -173,6 +173,54 @@ def test_a_websocket_opens_by_ticket(start):
         chat(gateway, f"/api/open/chat?token={ticket}")
     assert refused.value.response.status_code == 401
     echo.close()
+
+
+def test_a_ticket_is_good_in_the_next_process_and_then_spent(start, upstream):
+    """It is in the store: a new binary that takes over, or another gateway, knows it as well."""
+    gateway = start(identity_configuration(routes=ROUTES + OPEN))
+    door = Door(gateway)
+    door.add("n@example.com")
+    access = door.login("n@example.com")["access"]
+    tickets = [ticket_of(door, access) for _ in range(2)]
+    gateway.stop()
+    gateway.start()
+    assert gateway.ask(f"/api/open/x?token={tickets[0]}").status == 200
+    gateway.stop()
+    gateway.start()
+    refusal(gateway.ask(f"/api/open/x?token={tickets[0]}"), 401, "token_invalid")
+    assert gateway.ask(f"/api/open/x?token={tickets[1]}").status == 200
+
+
+@about_the_file
+def test_without_the_store_a_ticket_is_no_yes_and_a_guess_is_no_question(start, upstream, tmp_path):
+    """threats.md, 'Faults': what cannot be decided is a 503. Who guesses does not reach the store."""
+    gateway = start(identity_configuration(routes=ROUTES + OPEN))
+    door = Door(gateway)
+    door.add("s@example.com")
+    access = door.login("s@example.com")["access"]
+    ticket = ticket_of(door, access)
+    store = gateway.folder / "gatehouse.db"
+    store.rename(tmp_path / "gatehouse.db")
+    refusal(gateway.ask(f"/api/open/x?token={ticket}"), 503, "store_unavailable")
+    refusal(door.post("/api/auth/ticket/", token=access), 503, "store_unavailable")
+    refusal(gateway.ask(f"/api/open/x?token={'A' * 43}"), 401, "token_invalid")
+    (tmp_path / "gatehouse.db").rename(store)
+    assert gateway.ask(f"/api/open/x?token={ticket}").status == 200
+
+
+def test_one_user_has_so_many_and_no_more(start, upstream):
+    gateway = start(identity_configuration(routes=ROUTES + OPEN))
+    door = Door(gateway)
+    for name in ("many", "other"):
+        door.add(f"{name}@example.com")
+    access = door.login("many@example.com")["access"]
+    tickets = [ticket_of(door, access) for _ in range(64)]
+    answer = door.post("/api/auth/ticket/", token=access)
+    refusal(answer, 429, "rate_limited")
+    assert 1 <= int(answer.header("Retry-After")) <= 30
+    ticket_of(door, door.login("other@example.com")["access"])
+    assert gateway.ask(f"/api/open/x?token={tickets[3]}").status == 200
+    ticket_of(door, access)
 
 
 def test_log_in_and_open_over_http_2(gateway, door, lab, upstream):

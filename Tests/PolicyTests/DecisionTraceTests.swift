@@ -58,7 +58,7 @@ struct DecisionTraceTests {
     @Test(arguments: [
         ("a key that is fetched", "/api/x", "jwt", "it fetches the keys of backend"),
         ("an opaque token", "/api/x", "opaque", "it asks legacy"),
-        ("a ticket", "/api/x?token=\(String(repeating: "a", count: 43))", nil, "one that it gave within 30 s"),
+        ("a ticket", "/api/x?token=\(String(repeating: "a", count: 43))", nil, "one that was given within 30 s"),
     ])
     func leavesToTheRunningGateway(why: String, target: String, credential: String?, step: String) throws {
         var configuration = try configuration()

@@ -41,7 +41,6 @@ struct ConfigurationChecker {
             result.store = .sqlite(path: file.source.resolve("data/gatehouse.db"))
         }
         checkStaleness(blocks("store_stale").first, &result)
-        warnOfTickets(blocks("store").first, result)
         return result
     }
 
@@ -53,15 +52,6 @@ struct ConfigurationChecker {
         context.error(
             "store_stale is shorter than twice revocation_lag", at: directive.name,
             suggestion: "the store would count as silent between two looks at it")
-    }
-
-    /// They are in the memory of the gateway that gave them.
-    private func warnOfTickets(_ directive: Directive?, _ result: Configuration) {
-        guard let word = directive?.arguments.first, case .postgres = result.store else { return }
-        guard let route = result.routes.first(where: \.acceptsTicket) else { return }
-        context.diagnostics.warning(
-            "a ticket for '\(route.name)' is good only at the gateway that gave it", at: word.span,
-            suggestion: "with more than one, have the balancer send a client's address to the same one")
     }
 
     /// A connection that bears less than one of its streams would make that window a lie.

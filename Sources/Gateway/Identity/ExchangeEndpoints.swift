@@ -88,7 +88,9 @@ extension Exchange {
         case .logout:
             guard let principal, let mint = serving.mint else { return refuse(.credentialsMissing) }
             identity.revoke(principal, accessTTL: mint.settings.accessTTL, reply: later { $0.replied($1) })
-        case .ticket: giveTicket(identity)
+        case .ticket:
+            guard let mint = serving.mint else { return refuse(.notFound) }
+            giveTicket(identity, mint)
         case .introspection, .revocation:
             guard let mint = serving.mint else { return refuse(.notFound) }
             serveClient(identity, mint)

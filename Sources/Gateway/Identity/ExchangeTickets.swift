@@ -7,7 +7,7 @@ import Transport
 /// One-time tickets: given for a token, and taken from the query in its place (contract.md "WebSocket").
 extension Exchange {
     /// Gives a ticket for the token that the request came with.
-    func giveTicket(_ identity: IdentityService) {
+    func giveTicket(_ identity: IdentityService, _ mint: TokenMint) {
         guard let principal, let headBuffer else { return refuse(.credentialsMissing) }
         let token: [UInt8]
         if let value = head.authorization,
@@ -19,16 +19,17 @@ extension Exchange {
         }
         let shard = worker.shard
         let resumption = ExchangeResumption(self)
-        identity.tickets.issue(token: token, userID: principal.userID) { issue in
+        identity.issueTicket(for: token, userID: principal.userID, mint: mint) { issue in
             shard.post { resumption.resume { $0.ticketGiven(issue) } }
         }
     }
 
-    private func ticketGiven(_ issue: TicketTable.Issue) {
+    private func ticketGiven(_ issue: IdentityService.TicketIssue) {
         switch issue {
         case .full(let retryAfter): refuse(.rateLimited(retryAfter: retryAfter))
+        case .unavailable: refuse(.storeUnavailable)
         case .issued(let text):
-            answerLocally(.json(200, "{\"ticket\":\"\(text)\",\"expiresIn\":\(TicketTable.lifetime)}"))
+            answerLocally(.json(200, "{\"ticket\":\"\(text)\",\"expiresIn\":\(Ticket.lifetime)}"))
         }
     }
 
@@ -41,27 +42,34 @@ extension Exchange {
 
     /// A ticket came over plain HTTP, where it was exposed: it is spent, so that nobody else does that.
     func exposesTicket(_ bytes: Span<UInt8>) -> Bool {
-        guard let query = head.query, let identity = worker.identity,
+        guard let query = head.query, let identity = worker.identity, let mint = serving.mint,
             serving.configuration.routes.contains(where: \.acceptsTicket),
             case .one(_, let ticket?) = QueryTicket(in: query, of: bytes)
         else { return false }
-        identity.tickets.spend(bytes.copy(ticket.range)) { _ in }
+        identity.spendTicket(bytes.copy(ticket.range), mint: mint) { _ in }
         return true
     }
 
     /// Begins to spend the ticket; `ticketSpent` goes on.
     func spendTicket(_ ticket: ByteRange?, _ bytes: Span<UInt8>) -> Decision {
-        guard let identity = worker.identity, let ticket else { return .refuse(.tokenInvalid) }
+        guard let identity = worker.identity, let mint = serving.mint, let ticket else {
+            return .refuse(.tokenInvalid)
+        }
         let shard = worker.shard
         let resumption = ExchangeResumption(self)
-        identity.tickets.spend(bytes.copy(ticket.range)) { token in
-            shard.post { resumption.resume { $0.ticketSpent(token) } }
+        identity.spendTicket(bytes.copy(ticket.range), mint: mint) { outcome in
+            shard.post { resumption.resume { $0.ticketSpent(outcome) } }
         }
         return .wait
     }
 
-    private func ticketSpent(_ token: [UInt8]?) {
-        guard let token else { return refuseAfterWaiting(.tokenInvalid) }
+    private func ticketSpent(_ outcome: IdentityService.TicketOutcome) {
+        let token: [UInt8]
+        switch outcome {
+        case .token(let bytes): token = bytes
+        case .invalid: return refuseAfterWaiting(.tokenInvalid)
+        case .unavailable: return refuseAfterWaiting(.storeUnavailable)
+        }
         cookieToken = token
         switch worker.authenticator.authenticate(token: token.span, now: worker.clock.update()) {
         case .principal(let principal):

@@ -63,8 +63,6 @@ public final class IdentityService: Sendable {
     let refreshes = AttemptThrottle(perAccount: 10, perAddress: .max)
     let successors = SuccessorCache()
     let passwordCost = PasswordCost()
-    /// One-time tickets.
-    public let tickets = TicketTable()
     /// Counts of requests that outlive the process.
     public let usage: UsageTable
     private let uses: KeyUseWriter

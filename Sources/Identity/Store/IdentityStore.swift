@@ -1,3 +1,4 @@
+public import JOSE
 public import Policy
 
 /// What a store keeps beyond API keys: users, their sessions, and what was revoked. Unix seconds throughout, except where
@@ -45,6 +46,13 @@ public protocol IdentityStore: Store {
     /// Revokes one token by its `jti` until `until`.
     func revokeToken(_ id: String, until: Int64) throws(StoreError)
 
+    /// Keeps a ticket, unless its holder has `Ticket.perUser` or all have `Ticket.ticketsAtMost`: then, in so many milliseconds, the
+    /// first of them is over.
+    func keep(_ ticket: StoredTicket, nowMilliseconds: Int64) throws(StoreError) -> Int64?
+
+    /// What was sealed for the ticket with this hash, once, whoever asks; nil when there is none, or its time is over.
+    func takeTicket(_ digest: Digest256, nowMilliseconds: Int64) throws(StoreError) -> [UInt8]?
+
     /// Every count whose period is not over.
     func usages(now: Int64) throws(StoreError) -> [Usage]
 
@@ -52,7 +60,7 @@ public protocol IdentityStore: Store {
     @discardableResult
     func add(_ usages: [Usage]) throws(StoreError) -> [Int64]
 
-    /// Forgets sessions, tokens, counts and revocations whose time is over.
+    /// Forgets sessions, tokens, tickets, counts and revocations whose time is over.
     func purge(now: Int64) throws(StoreError)
 }
 

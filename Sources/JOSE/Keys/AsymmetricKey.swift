@@ -114,6 +114,18 @@ final class AsymmetricKey: @unchecked Sendable {
     }
 
     /// Signs `message`; an ECDSA signature comes as DER.
+    /// The private key in the form that OpenSSL writes, always the same for the same key; empty for a public one.
+    var privateDER: [UInt8] {
+        let count = unsafe isPrivate ? i2d_PrivateKey(pointer, nil) : 0
+        guard count > 0 else { return [] }
+        var der = [UInt8](repeating: 0, count: Int(count))
+        unsafe der.withUnsafeMutableBufferPointer { buffer in
+            var cursor = buffer.baseAddress
+            unsafe i2d_PrivateKey(pointer, &cursor)
+        }
+        return der
+    }
+
     func sign(_ message: [UInt8], with algorithm: SignatureAlgorithm) -> [UInt8]? {
         defer { ERR_clear_error() }
         guard isPrivate, let context = unsafe EVP_MD_CTX_new() else { return nil }

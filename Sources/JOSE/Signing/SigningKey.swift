@@ -40,6 +40,14 @@ public struct SigningKey: Sendable {
         if case .asymmetric(let key) = material { key.publicParameters } else { nil }
     }
 
+    /// The secret itself, or the private key's DER.
+    var secretMaterial: [UInt8] {
+        switch material {
+        case .secret(let secret): secret.bytes
+        case .asymmetric(let key): key.privateDER
+        }
+    }
+
     /// A token with these claims, as compact JWS (RFC 7515 §7.1).
     public func sign(claims: JSONObject) throws(KeyError) -> String {
         var header: JSONObject = ["typ": .string("JWT"), "alg": .string(algorithm.rawValue)]

@@ -204,14 +204,14 @@ public struct DecisionTrace: Sendable {
         if !own.isEmpty { note("limit", "\(own.joined(separator: ", ")) of the key itself, counted when it runs") }
     }
 
-    /// A ticket is known to the process that gave it alone, and asking it would spend it.
+    /// To look for a ticket is to spend it.
     private mutating func judgeTicket(_ ticket: ByteRange?) -> Refusal? {
         guard ticket != nil else {
             note("credential", "the query's 'token' has not the form of a ticket; JWTs and keys are not read there")
             return .tokenInvalid
         }
         note("credential", "a ticket by its form, taken from the query")
-        leave("verification", "one that it gave within 30 s passes once, as its token does")
+        leave("verification", "one that was given within 30 s passes once, as its token does")
         return nil
     }
 

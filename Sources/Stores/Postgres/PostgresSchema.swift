@@ -8,7 +8,7 @@ enum PostgresSchema {
     /// The channel of `NOTIFY` that says that a counter has risen.
     static let channel = "gatehouse"
 
-    private static let steps = [tables, triggers]
+    private static let steps = [tables, triggers, tickets]
 
     /// A restored schema has its triggers last: before, counters and what they count do not belong together.
     static let halfMade = PostgresFailure(
@@ -159,6 +159,17 @@ enum PostgresSchema {
             PRIMARY KEY (scope, subject, starts_at, ends_at)
         );
         CREATE INDEX usage_by_end ON gatehouse.usage (ends_at);
+        """
+
+    /// One-time tickets live for half a minute: they need not outlive a crash of the server.
+    private static let tickets = """
+        CREATE UNLOGGED TABLE gatehouse.tickets (
+            digest BYTEA PRIMARY KEY,
+            holder BYTEA NOT NULL,
+            sealed BYTEA NOT NULL,
+            ends_at_ms BIGINT NOT NULL
+        );
+        CREATE INDEX tickets_by_end ON gatehouse.tickets (ends_at_ms);
         """
 
     /// What a request may be judged by counts as a change, by triggers, so that no writer can forget it; last uses do not. Each key says at

@@ -148,17 +148,17 @@ extension PostgresStore {
     /// Forgets what can no longer matter, in small transactions. A session's tokens go with it.
     public func purge(now: Int64) throws(StoreError) {
         let tables = [
-            ("refresh_tokens", "expires_at"), ("sessions", "expires_at"), ("revocations", "until"),
-            ("usage", "ends_at"),
+            ("refresh_tokens", "expires_at", now), ("sessions", "expires_at", now), ("revocations", "until", now),
+            ("usage", "ends_at", now), ("tickets", "ends_at_ms", now * 1_000),
         ]
-        for (table, column) in tables {
+        for (table, column, end) in tables {
             let sql = """
                 DELETE FROM gatehouse.\(table) WHERE ctid = ANY (ARRAY(
                     SELECT ctid FROM gatehouse.\(table) WHERE \(column) <= $1::bigint LIMIT \(Self.purgedAtOnce) FOR UPDATE SKIP LOCKED))
                 """
             for _ in 0..<Self.purgesAtMost {
                 let count = try write { connection throws(PostgresFailure) in
-                    try connection.query(sql, ["\(now)"]).affected
+                    try connection.query(sql, ["\(end)"]).affected
                 }
                 if count < Self.purgedAtOnce { break }
             }

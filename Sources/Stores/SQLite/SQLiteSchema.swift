@@ -19,8 +19,21 @@ enum SQLiteSchema {
         migrator.registerMigration("4 changes of keys") { database in
             try database.execute(sql: changes)
         }
+        migrator.registerMigration("5 tickets") { database in
+            try database.execute(sql: tickets)
+        }
         return migrator
     }
+
+    private static let tickets = """
+        CREATE TABLE tickets (
+            digest BLOB PRIMARY KEY NOT NULL,
+            holder BLOB NOT NULL,
+            sealed BLOB NOT NULL,
+            ends_at_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX tickets_by_end ON tickets (ends_at_ms);
+        """
 
     private static let apiKeys = """
         CREATE TABLE change_sequence (

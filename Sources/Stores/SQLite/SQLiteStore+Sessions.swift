@@ -118,6 +118,7 @@ extension SQLiteStore {
             try database.execute(sql: "DELETE FROM refresh_tokens WHERE expires_at <= ?", arguments: [now])
             try database.execute(sql: "DELETE FROM revocations WHERE until <= ?", arguments: [now])
             try database.execute(sql: "DELETE FROM usage WHERE ends_at <= ?", arguments: [now])
+            try database.execute(sql: "DELETE FROM tickets WHERE ends_at_ms <= ?", arguments: [now * 1_000])
         }
     }
 }
