@@ -6,8 +6,10 @@ import Synchronization
 ///
 /// Shared by the shards as atomics: touched once when a connection opens and once when it ends, never by a request.
 final class Admission: Sendable {
-    /// Descriptors kept back for the store, logs and the like.
-    private static let reservedDescriptors = 60
+    /// Descriptors kept back for the store, logs and the like, and for `operatorsAtMost`.
+    private static let reservedDescriptors = 60 + operatorsAtMost
+    /// Connections to `admin` beyond the limit: however many clients there are, probes and scrapes are answered.
+    private static let operatorsAtMost = 16
     /// Descriptors of a shard itself: two epoll sets.
     private static let descriptorsOfShard = 2
 
@@ -44,9 +46,9 @@ final class Admission: Sendable {
     }
 
     /// Counts one more connection; false when there is no room, and the listener has to wait.
-    func admit() -> Bool {
+    func admit(isAdmin: Bool) -> Bool {
         let count = open.add(1, ordering: .relaxed).newValue
-        if count <= limit { return true }
+        if count <= limit + (isAdmin ? Self.operatorsAtMost : 0) { return true }
         open.subtract(1, ordering: .relaxed)
         isFull.store(true, ordering: .relaxed)
         return false

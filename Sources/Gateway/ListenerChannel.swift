@@ -68,7 +68,7 @@ final class ListenerChannel: Channel {
 
     override func ready(_ readiness: Readiness) {
         for _ in 0..<Self.batch {
-            guard worker.admission.admit() else { return pause() }
+            guard worker.admission.admit(isAdmin: isAdmin) else { return pause() }
             do throws(SocketError) {
                 guard let (accepted, peer) = try Sockets.accept(descriptor) else {
                     _ = worker.admission.release()

@@ -110,8 +110,8 @@ public final class Server: @unchecked Sendable {
         providers.start()
         for (index, own) in serving.replicas(configuration.workers).enumerated() { try addWorker(index, own) }
         for worker in workers { worker.shard.post { worker.start() } }
-        for (listener, descriptors) in sockets { attach(listener, descriptors) }
         startAdminQuestions()
+        for (listener, descriptors) in sockets { attach(listener, descriptors) }
         watchUpstreams(serving)
         logger.info(
             "serving",

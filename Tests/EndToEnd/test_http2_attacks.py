@@ -304,6 +304,18 @@ def test_ordinary_use_is_no_flood(frames, upstream, good):
         assert frames.answer(frames.request("GET", "/widget/")).status == 200
 
 
+def test_windows_that_open_for_each_short_answer_are_no_flood(start, upstream, good):
+    """What Python's h2 and gRPC libraries do: two WINDOW_UPDATEs for each piece of data, and a PING with some."""
+    gateway = start(configuration(top="http2_control_frames 100;"))
+    upstream.script = answer(b"hello")
+    with Frames(gateway) as frames:
+        for number in range(300):
+            assert frames.answer(frames.request(token=good)).status == 200  # gives both windows back
+            if number % 3 == 0:
+                frames.send(PingFrame(0, opaque_data=b"measured"))
+        assert frames.alive()
+
+
 def test_a_window_that_never_opens(start, upstream, good):
     """A stream that is not read ends; the connection and what it holds do not stay for ever."""
     gateway = start(configuration(top="write_timeout 1s;"))

@@ -89,10 +89,14 @@ struct SmallPartsTests {
     func admission() {
         let admission = Admission(configured: 3)
         #expect(admission.limit == 3)
-        #expect((0..<3).allSatisfy { _ in admission.admit() })
-        #expect(!admission.admit() && !admission.admit())
+        #expect((0..<3).allSatisfy { _ in admission.admit(isAdmin: false) })
+        #expect(!admission.admit(isAdmin: false) && !admission.admit(isAdmin: false))
+        #expect((0..<16).allSatisfy { _ in admission.admit(isAdmin: true) }, "operators have room of their own")
+        #expect(!admission.admit(isAdmin: true))
+        for _ in 0..<16 { _ = admission.release() }
+        #expect(!admission.admit(isAdmin: false))
         #expect(admission.release(), "somebody waits")
-        #expect(admission.admit())
+        #expect(admission.admit(isAdmin: false))
         #expect(!admission.release(), "nobody was turned away since")
         let unlimited = Admission(configured: .max)
         #expect(unlimited.limit >= 8 && unlimited.limit < Int.max, "a quarter of the descriptors is left")
@@ -104,7 +108,7 @@ struct SmallPartsTests {
     func crowd() {
         let admission = Admission(configured: nil)
         // Whatever the limit here: clients may take one half, upstreams the other.
-        while admission.admit() {}
+        while admission.admit(isAdmin: false) {}
         #expect((0..<admission.limit - 1).allSatisfy { _ in !admission.upstreamOpened() })
         let told = (0..<3).count { _ in admission.upstreamOpened() }
         #expect(told == 1)

@@ -50,10 +50,19 @@ struct HTTP2Abuse {
     /// Data of a useful size went out: the peer may open its windows again for it. Pieces of a few bytes, which a peer can
     /// ask for by small windows (CVE-2019-9511), are not worth that.
     mutating func notePayload(_ count: Int) {
-        if count >= Self.usefulPayload { controlFrames.left = min(controlFrames.size, controlFrames.left + 3) }
+        if count >= Self.usefulPayload { earn(Self.framesForPayload) }
+    }
+
+    /// A message went out to its end: however short, an honest peer opens two windows for it, and may measure the way with a PING.
+    mutating func noteMessage() { earn(Self.framesForMessage) }
+
+    private mutating func earn(_ frames: Int64) {
+        controlFrames.left = min(controlFrames.size, controlFrames.left + frames)
     }
 
     private static let usefulPayload = 256
+    private static let framesForPayload: Int64 = 3
+    private static let framesForMessage: Int64 = 4
 
     mutating func note(_ kind: Kind, now: Int64) {
         guard exceeded == nil else { return }

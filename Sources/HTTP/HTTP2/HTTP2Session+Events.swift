@@ -45,7 +45,9 @@ extension HTTP2Session {
         if UInt32(type) == NGHTTP2_DATA.rawValue { abuse.notePayload(length) }
         switch UInt32(type) {
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
-            if flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 { streams[stream]?.sentEnd() }
+            guard flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return }
+            abuse.noteMessage()
+            streams[stream]?.sentEnd()
         default: break
         }
     }
