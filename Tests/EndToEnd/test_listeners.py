@@ -1,13 +1,20 @@
 """The kinds of listener: redirect, plain, unix, IPv6, and those behind a load balancer."""
 
+import contextlib
+import json
+import re
+import selectors
 import socket
 import struct
+import threading
 import time
 
 import pytest
 
 from support import PATIENCE, eventually
+from support.accounts import API_KEYS, LOGIN, LOGOUT, PASSWORD, REFRESH, add_user, identity, keys_path, login
 from support.gateway import configuration, refusal
+from support.upstream import OK
 from support.wire import Wire, request
 
 ROUTE = "route /api/ { accept jwt; upstream agents; } route /widget/ { accept none; upstream agents; }"
@@ -203,8 +210,7 @@ HEADER = b"PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n"
 def proxied(start, tmp_path_factory):
     path = tmp_path_factory.mktemp("proxied") / "gateway.sock"
     listeners = (
-        "listen 127.0.0.1:{proxy} plain proxy_protocol; "
-        f"listen unix:{path} plain proxy_protocol; listen 127.0.0.1:{{tls}} tls;"
+        f"listen 127.0.0.1:{{proxy}} plain proxy_protocol; listen unix:{path} plain proxy_protocol; listen 127.0.0.1:{{tls}} tls;"
     )
     gateway = start(listeners=listeners, top="trusted_proxies 127.0.0.1;", routes=ROUTE)
     gateway.peers = {"tcp": ("127.0.0.1", gateway.ports.proxy), "unix": str(path)}
@@ -304,21 +310,64 @@ def test_max_connections(start, upstream, good):
     late.close()
 
 
-def test_running_out_of_descriptors(start, upstream, good):
-    """Clients beyond the limit wait; those served, and their upstreams, never do."""
-    gateway = start(run=False)
+def sent_json(wire, target, body, token=None):
+    data = json.dumps(body).encode()
+    return wire.send(request("POST", target, "Content-Type: application/json", token=token, body=data)).answer()
+
+
+def readable(wires, within):
+    """Those of the connections on which something has come."""
+    with selectors.DefaultSelector() as selector:
+        for wire in wires:
+            selector.register(wire.socket, selectors.EVENT_READ, wire)
+        return [key.data for key, _ in selector.select(within * PATIENCE)]
+
+
+def test_running_out_of_descriptors(start, upstream):
+    """Clients beyond the limit wait; those served, their upstreams and the store never do."""
+    gateway = start(jwt="", identity=identity("rotate_refresh on;"), api_keys=API_KEYS, run=False)
+    email = add_user(gateway)
     gateway.start(descriptors=300)
-    crowd = [gateway.connect("plain", timeout=5 * PATIENCE) for _ in range(250)]
-    try:
+    limit = int(eventually(lambda: re.search(r"max_connections=(\d+)", gateway.said()))[1])
+    token = login(gateway, email).json["access"]
+    go, waiting = threading.Event(), []
+
+    def script(connection, seen):
+        if seen.target == "/api/held":
+            waiting.append(seen)
+            go.wait(30 * PATIENCE)
+        connection.send(OK)
+
+    upstream.script = script
+    with contextlib.ExitStack() as stack:
+        stack.callback(go.set)
+        own = stack.enter_context(gateway.connect("plain"))
+        assert own.send(request("GET", "/healthz")).answer().status == 200
+        crowd = [stack.enter_context(gateway.connect("plain")) for _ in range(250)]
         for wire in crowd:
-            wire.send(request("GET", "/api/x", token=good))
-        time.sleep(0.5)
-        assert gateway.alive
-        for wire in crowd[:200]:
-            wire.close()
-        answers = [wire.answer() for wire in crowd[200:]]
-        assert [answer for answer in answers if answer.status != 200] == [], gateway.said()
-    finally:
-        for wire in crowd:
-            wire.close()
-    assert gateway.ask("/api/x", token=good).status == 200
+            wire.send(request("GET", "/api/held", token=token))
+        eventually(lambda: len(waiting) == limit - 1, within=10)
+
+        # Every client that there is room for, and its upstream: what is left is the reserve.
+        for _ in range(3):
+            made = sent_json(own, LOGIN, {"email": email, "password": PASSWORD})
+            assert made.status == 200, made
+            assert sent_json(own, REFRESH, {"refresh": made.json["refresh"]}).status == 200
+            key = sent_json(own, keys_path(), {"name": "at the limit"}, made.json["access"])
+            assert key.status == 201, key
+            assert own.send(request("GET", "/api/agents/bot-1/", token=key.json["key"])).answer().status == 200
+            assert own.send(request("POST", LOGOUT, token=made.json["access"])).answer().status == 204
+        assert gateway.admin("/healthz")[0] == gateway.admin("/readyz")[0] == gateway.admin("/metrics")[0] == 200
+        assert len(waiting) == limit - 1 and not readable(crowd, 0), "the others wait, and are not refused"
+
+        go.set()
+        left = set(crowd)
+        while left:
+            answered = readable(left, 10)
+            assert answered, f"{len(left)} were not answered: {gateway.said()}"
+            for wire in answered:
+                assert wire.answer().status == 200, gateway.said()
+                wire.close()
+            left -= set(answered)
+    assert len(waiting) == len(crowd)
+    assert gateway.ask("/api/x", token=token).status == 200

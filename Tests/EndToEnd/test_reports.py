@@ -14,6 +14,8 @@ from support.tokens import claims, encode, hs, rs
 from support.upstream import STREAM_HEAD, answer, chunk
 from support.wire import Truncated, elapsed, request
 
+LAG = 1.0  # revocation_lag of the configuration
+
 
 @pytest.fixture(scope="module")
 def gateway(start):
@@ -213,20 +215,35 @@ def test_27_a_revoked_key_is_dead_on_every_worker(gateway, upstream):
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         assert set(pool.map(ask, range(64))) == {200}
         gateway.run("keys", "revoke", made["id"])
-        time.sleep(1.2 * PATIENCE)  # revocation_lag, and a little
-        assert list(pool.map(ask, range(32))) == [401] * 32
+        all_at_once = lambda: set(pool.map(ask, range(32)))
+        eventually(lambda: all_at_once() == {401}, within=LAG + 2, every=0)
+        assert all_at_once() == {401}
+
+
+def guess(gateway, count, token=lambda index: f"rk_{index:043d}"):
+    """Refused requests, one after the other."""
+    with gateway.connect("plain") as wire:
+        for index in range(count):
+            assert wire.send(request("GET", "/api/agents/bot-1/", token=token(index))).answer().status == 401
 
 
 def test_30_guesses_are_refused_cheaply(gateway, good):
-    seconds, _ = elapsed(lambda: guess(gateway, 1000))
-    assert seconds < 8 * PATIENCE
-    assert gateway.ask("/api/x", token=good).status == 200
+    """A guess costs about what a request without a credential does, and nobody waits for it to end."""
 
+    def cost(*arguments):
+        before = gateway.cpu_seconds()
+        guess(gateway, 1000, *arguments)
+        return gateway.cpu_seconds() - before
 
-def guess(gateway, count):
-    with gateway.connect("plain") as wire:
-        for index in range(count):
-            assert wire.send(request("GET", "/api/agents/bot-1/", token=f"rk_{index:043d}")).answer().status == 401
+    nothing = cost(lambda _: None)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        guesses, others = pool.submit(guess, gateway, 1000), []
+        while not guesses.done():
+            others.append(elapsed(lambda: gateway.ask("/api/x", token=good)))
+        guesses.result()
+    assert len(others) > 3 and all(answer.status == 200 and seconds < 1 * PATIENCE for seconds, answer in others)
+    guessed = cost()
+    assert guessed < 2 * nothing + 0.1 * PATIENCE
 
 
 def test_31_a_grpc_call_learns_why(gateway):
@@ -348,14 +365,18 @@ def test_42_a_mistyped_check_is_no_check_ignored(start, line, says):
 @pytest.mark.parametrize("target", ["/healthz", "/healthz/"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_43_probes_need_no_credential(gateway, method, target):
-    for fields in ([], ["Authorization: Bearer broken"], ["Authorization: x", "Authorization: y"][:1]):
+    for fields in ([], ["Authorization: Bearer broken"], ["Authorization: x"]):
         assert gateway.ask(target, *fields, method=method).status == 200
+    # Two of them are no credential but no request either: contract.md, 'Credentials'.
+    assert gateway.ask(target, "Authorization: x", "Authorization: y", method=method).status == 400
 
 
 def test_44_sighup_does_not_end_the_process(start, good):
     gateway = start()
-    for text in (gateway.text, gateway.text + "nonsense;\n", gateway.text):
+    for text, result in ((gateway.text, "success"), (gateway.text + "nonsense;\n", "failure"), (gateway.text, "success")):
+        reloads = lambda: gateway.metric("gatehouse_config_reloads_total", result=result)
+        before = reloads()
         gateway.write(text)
         gateway.reload()
-        time.sleep(0.3)
+        eventually(lambda: reloads() == before + 1)
         assert gateway.alive and gateway.ask("/api/x", token=good).status == 200

@@ -197,6 +197,7 @@ INVALID = {
     "exp a string": lambda lab: encode({"alg": "HS256"}, claims(exp=str(int(time.time()) + 99)), hs(lab.secret)),
     "exp null": lambda lab: with_text(lab, exp="null"),
     "exp 10^40": lambda lab: with_text(lab, exp="1" + "0" * 40),
+    "exp negative": lambda lab: encode({"alg": "HS256"}, claims(exp=-1), hs(lab.secret)),
     "exp 1e40": lambda lab: with_text(lab, exp="1e40"),
     "nbf a string": lambda lab: encode({"alg": "HS256"}, claims(nbf="1"), hs(lab.secret)),
     "iss absent": lambda lab: idp(lab, {"alg": "RS256"}, {"iss": None}),
@@ -263,11 +264,6 @@ def test_white_space_within_a_token(gateway, upstream, lab):
     for spoiled in (token[:20] + " " + token[20:], token[:20] + "\t" + token[20:]):
         refusal(gateway.ask("/api/x", token=spoiled), 401, "token_invalid")
     assert not upstream.requests
-
-
-def test_exp_negative(gateway, upstream, jwt):
-    answer = gateway.ask("/api/x", token=jwt(exp=-1))
-    assert answer.status == 401 and answer.error in ("token_expired", "token_invalid")
 
 
 def test_a_claim_required_by_the_issuer(gateway, upstream):

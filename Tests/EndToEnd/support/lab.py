@@ -96,6 +96,7 @@ class Lab:
         self.ec, self.stranger_ec = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         self.ed = ed25519.Ed25519PrivateKey.generate()
         self.strangers_rsa = self.rsa[2]
+        self.authority.issue(folder, "rsa", "localhost", "127.0.0.1", key=self.rsa[2])
         (folder / "rsa.pub").write_bytes(public_pem(self.rsa[0]))
         (folder / "jwks.json").write_text(json.dumps({"keys": self.jwks()}))
         (folder / "encryption.json").write_text(json.dumps({"keys": self.unusable() + self.jwks()[:1]}))
