@@ -161,6 +161,14 @@ struct BlockCheckTests {
                 "4:46: error: only 'hash' takes a header name; remove it",
             ], why: "an unknown name"),
         Row(
+            "health checks by name",
+            "upstream a { server a:1; health_check GET / every 5s host; }\nupstream b { server a:1; health_check GET / every 5s host a/b; }\nupstream c { server a:1; health_check GET / every 5s name a; }",
+            [
+                "1:54: error: 'host' needs the name that servers are asked by; write it like 'host api.example.com'",
+                "2:59: error: 'host' needs the name that servers are asked by; write it like 'host api.example.com'",
+                "3:54: error: unknown value 'name'; write 'host'",
+            ], why: "a Host that no backend would take"),
+        Row(
             "health checks", "upstream a { server a:1; health_check POST healthz ever 5; }",
             [
                 "1:39: error: unknown value 'POST'; write 'GET' or 'HEAD'",

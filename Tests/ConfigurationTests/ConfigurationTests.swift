@@ -22,7 +22,7 @@ struct ConfigurationTests {
         jwt b { algorithms ES256; keys pem:other.pem; }
         upstream one {
             server 127.0.0.1:9000 weight=3; server backend:80; server unix:b.sock; balance hash X-User-Id;
-            health_check HEAD /up?x=1 every 500ms; connect_timeout 1s; response_timeout 2m; idle_timeout 1h; keepalive 0;
+            health_check HEAD /up?x=1 every 500ms host up.example:8000; connect_timeout 1s; response_timeout 2m; idle_timeout 1h; keepalive 0;
             fail_limit 2; eject_time 1m; tls on; ca cert.pem; tls_name Backend.internal;
         }
         upstream two { server [::1]:9000 h2c weight=2; balance round_robin; }
@@ -111,7 +111,9 @@ struct ConfigurationTests {
         #expect(one.servers[2].endpoint == .address(.unix(folder + "/b.sock")))
         #expect(one.servers.map(\.text) == ["127.0.0.1:9000", "backend:80", "unix:b.sock"])
         #expect(one.balance == .hash(field: "X-User-Id"))
-        #expect(one.healthCheck == Upstream.HealthCheck(method: "HEAD", path: "/up?x=1", interval: .milliseconds(500)))
+        let check = Upstream.HealthCheck(
+            method: "HEAD", path: "/up?x=1", interval: .milliseconds(500), host: "up.example:8000")
+        #expect(one.healthCheck == check)
         #expect(one.connectTimeout == .seconds(1) && one.responseTimeout == .seconds(120))
         #expect(one.idleTimeout == .seconds(3600) && one.keepalive == 0)
         #expect(one.failLimit == 2 && one.ejectTime == .seconds(60))

@@ -91,6 +91,25 @@ def test_active_health_checks_take_a_server_out_and_in(start, upstream, good):
     gateway.stop()  # its checks would go on through the tests that follow
 
 
+def test_a_check_by_the_name_that_the_backend_goes_by(start, upstream):
+    """Django answers 400 to a name that ALLOWED_HOSTS has not: by its address it would seem ill."""
+
+    def script(connection, seen):
+        connection.send(answer(b"", "200 OK" if seen.header("Host") == "api.example.com" else "400 Bad Request"))
+
+    upstream.script = script
+    by_address = start(directives="health_check GET /check every 100ms;", routes=ROUTE)
+    eventually(lambda: by_address.metric("gatehouse_upstream_up", upstream="agents") == 0)
+    assert upstream.last().header("Host") == f"127.0.0.1:{upstream.port}"
+    by_address.stop()
+    by_name = start(directives="health_check GET /check every 100ms host api.example.com;", routes=ROUTE)
+    eventually(lambda: upstream.last().header("Host") == "api.example.com")
+    seen = len(upstream.requests)
+    eventually(lambda: len(upstream.requests) > seen + 3)
+    assert by_name.metric("gatehouse_upstream_up", upstream="agents") == 1
+    by_name.stop()
+
+
 # Other ways to reach an upstream
 
 

@@ -135,7 +135,7 @@ struct BlockGrammar: Sendable {
         rules: [
             .line("server", "127.0.0.1:9000 weight=1", 1...3, repeatable: true),
             .line("balance", "least_request", 1...2),
-            .line("health_check", "GET /healthz every 5s", 4...4),
+            .line("health_check", "GET /healthz every 5s", 4...6),
             .line("connect_timeout", "2s"),
             .line("response_timeout", "60s"),
             .line("idle_timeout", "5m"),

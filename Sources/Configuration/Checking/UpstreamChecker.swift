@@ -141,8 +141,22 @@ struct UpstreamChecker {
         }
         let every = context.choice(words[2], ["every": true])
         let interval = context.duration(words[3], .milliseconds(100) ... .seconds(3600))
-        guard let method, isTarget, every != nil, let interval else { return nil }
-        return Upstream.HealthCheck(method: method, path: path, interval: interval)
+        let host = words.count > 4 ? hostOfCheck(words[4...]) : nil
+        guard let method, isTarget, every != nil, let interval, words.count == 4 || host != nil else { return nil }
+        return Upstream.HealthCheck(method: method, path: path, interval: interval, host: host)
+    }
+
+    /// The name in `host NAME`.
+    private func hostOfCheck(_ words: ArraySlice<Word>) -> String? {
+        guard let first = words.first, let last = words.last, context.choice(first, ["host": true]) != nil else {
+            return nil
+        }
+        let name = last.text
+        if words.count == 2, !name.isEmpty, FieldSyntax.isHost(Array(name.utf8).span) { return name }
+        context.error(
+            "'host' needs the name that servers are asked by", at: last,
+            suggestion: "write it like 'host api.example.com'")
+        return nil
     }
 
     private func tls(_ directives: [Directive]) -> UpstreamTLS? {

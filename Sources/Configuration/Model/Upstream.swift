@@ -47,12 +47,15 @@ public struct Upstream: Sendable {
         public var path: String
         /// From one check to the next.
         public var interval: Duration
+        /// What `Host` says, where it is not the server's address: a backend may answer to its own name only.
+        public var host: String?
 
         /// A check.
-        public init(method: String, path: String, interval: Duration) {
+        public init(method: String, path: String, interval: Duration, host: String? = nil) {
             self.method = method
             self.path = path
             self.interval = interval
+            self.host = host
         }
     }
 }

@@ -46,7 +46,7 @@ final class HealthMonitor: Channel {
         guard let address = state.nextAddress() else { return note(false) }
         let tls = pool.tls.map { (context: $0, name: state.tlsName(pool.definition.tls)) }
         HealthProbe(
-            worker: worker, check: check, host: state.text, tls: tls, isHTTP2: state.definition.h2c,
+            worker: worker, check: check, host: check.host ?? state.hostName, tls: tls, isHTTP2: state.definition.h2c,
             limit: min(check.interval.nanoseconds, Self.probeTime)
         ) { [weak self] isHealthy in self?.note(isHealthy) }.begin(address)
     }

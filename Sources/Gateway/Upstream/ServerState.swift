@@ -38,6 +38,12 @@ final class ServerState {
 
     var text: String { definition.text }
 
+    /// What `Host` says in what the gateway asks by itself; a Unix socket has no name of its own.
+    var hostName: String {
+        if case .address(.unix) = definition.endpoint { return "localhost" }
+        return definition.text
+    }
+
     /// The name that the server's certificate has to be for.
     func tlsName(_ settings: UpstreamTLS?) -> String {
         if let name = settings?.serverName { return name }

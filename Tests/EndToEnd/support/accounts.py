@@ -143,7 +143,12 @@ class Crowd:
         """The answers to the same bytes, or a list of one for each, sent on all before the first answer is read."""
         for wire, each in zip(self.wires, data if isinstance(data, list) else itertools.repeat(data)):
             wire.send(each)
-        return [wire.answer(method) for wire in self.wires]
+        answers = [wire.answer(method) for wire in self.wires]
+        for place, answer in enumerate(answers):
+            # What was under way when a credential died is answered and closed (contract.md).
+            if answer.header("Connection") == "close":
+                self.wires[place] = self.stack.enter_context(self.gateway.connect())
+        return answers
 
     def ask(self, target, token):
         return self.send(request("GET", target, token=token))
