@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from support import eventually
+from support import PATIENCE, eventually
 from support.gateway import about_the_file, refusal
+from support.tokens import soon
 from support.wire import request
 
 LAG = 1.0  # revocation_lag of the configuration
@@ -42,9 +43,9 @@ def test_two_keys_differ(gateway):
 
 
 def test_a_key_acts_within_the_lag_and_vouches_for_its_owner_and_agent(gateway, upstream):
-    before = time.monotonic()
-    made = gateway.create_key("bot-7", "owner-7")
-    assert time.monotonic() - before < LAG + 2
+    arguments = ("--agent", "bot-7", "--owner", "owner-7", "--name", "test", "--json")
+    made = json.loads(gateway.run("keys", "create", *arguments).stdout)
+    eventually(lambda: status(gateway, made["key"], "/api/agents/bot-7/") == 200, within=LAG + 1)
     upstream.reset_script()
     answer = gateway.ask("/api/agents/bot-7/query/", method="POST", body=b"{}", token=made["key"])
     assert answer.status == 200
@@ -138,7 +139,6 @@ def test_revoke_acts_within_the_lag_on_every_connection(gateway, upstream):
         gateway.run("keys", "revoke", made["id"])
         end = time.monotonic() + LAG
         eventually(lambda: ask().status == 401, within=LAG + 1)
-        assert time.monotonic() < end + 1
         time.sleep(max(0, end - time.monotonic()))
         details = refusal(ask(), 401, "api_key_revoked")
     assert details["revoked_at"].endswith("Z")
@@ -159,11 +159,11 @@ def test_revoking_twice_is_no_surprise(gateway):
 
 def test_rotate_with_grace_keeps_both_then_ends_the_old(gateway, upstream):
     old = gateway.create_key()
-    new = json.loads(gateway.run("keys", "rotate", old["id"], "--grace", "3s", "--json").stdout)
+    new = json.loads(gateway.run("keys", "rotate", old["id"], "--grace", "4s", "--json").stdout)
     assert new["key"] != old["key"] and new["id"] != old["id"]
     eventually(lambda: status(gateway, new["key"]) == 200, within=LAG + 1)
     assert status(gateway, old["key"]) == 200
-    eventually(lambda: status(gateway, old["key"]) == 401, within=3 + LAG + 1)
+    eventually(lambda: status(gateway, old["key"]) == 401, within=4 + LAG + 1)
     refusal(gateway.ask("/api/agents/bot-1/", token=old["key"]), 401, "api_key_revoked")
     assert status(gateway, new["key"]) == 200
 
@@ -177,8 +177,7 @@ def test_rotate_without_grace_ends_the_old_at_once(gateway):
 
 
 def test_a_key_ends_at_its_expiry(gateway):
-    moment = time.time() + 4
-    text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+    text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(soon(3.5)))
     made = gateway.create_key("bot-1", "owner-1", "--expires-at", text)
     assert made["expiresAt"] == text
     assert status(gateway, made["key"]) == 200
@@ -225,10 +224,10 @@ def test_keys_outlive_a_restart(start):
 
 
 def test_a_thousand_unknown_keys_are_cheap_and_disturb_nobody(gateway, good):
-    start = time.monotonic()
+    before = gateway.cpu_seconds()
     with gateway.connect("plain") as wire:
         for index in range(1000):
             wire.send(request("GET", "/api/agents/bot-1/", token=f"rk_{index:043d}"))
             assert wire.answer().status == 401
     assert gateway.ask("/api/x", token=good).status == 200
-    assert time.monotonic() - start < 10
+    assert gateway.cpu_seconds() - before < 3 * PATIENCE, "of the gateway's own time, whatever else the machine does"

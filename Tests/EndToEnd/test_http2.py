@@ -178,7 +178,7 @@ def test_a_client_that_leaves_ends_the_upstream(frames, upstream, good):
     stream = frames.request(token=good)
     upstream.last()
     frames.send(RstStreamFrame(stream, error_code=CANCEL))
-    assert upstream.connections[upstream.last().connection].wait_ended(1.5) and frames.alive()
+    assert upstream.connections[upstream.last().connection].wait_ended(3) and frames.alive()
 
 
 def test_a_broken_answer_is_seen_to_be_broken(frames, upstream, good):
@@ -195,21 +195,21 @@ def test_small_events_arrive_at_once(frames, upstream, good):
 
     def script(connection, _):
         connection.send(STREAM_HEAD + chunk(b"data: 1\n\n"))
-        go.wait(5)
+        go.wait(5 * PATIENCE)
         connection.send(b"0\r\n\r\n")
 
     upstream.script = script
     stream = frames.request(token=good)
     start = time.monotonic()
     assert frames.until(lambda frame: isinstance(frame, DataFrame) and frame.data == b"data: 1\n\n")
-    assert time.monotonic() - start < 0.5 * PATIENCE
+    assert time.monotonic() - start < 2 * PATIENCE
     go.set()
     assert frames.answer(stream).ended
 
 
 def test_a_reader_that_stalls_stops_the_upstream(gateway, upstream, good):
     """Flow control end to end: what the client does not take is not taken from the upstream."""
-    sent = []
+    sent, stalled = [], threading.Event()
 
     def script(connection, _):
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
@@ -219,7 +219,7 @@ def test_a_reader_that_stalls_stops_the_upstream(gateway, upstream, good):
                 connection.send(b"x" * 100_000)
                 sent.append(100_000)
         except TimeoutError:
-            pass
+            stalled.set()
         return False
 
     upstream.script = script
@@ -228,7 +228,7 @@ def test_a_reader_that_stalls_stops_the_upstream(gateway, upstream, good):
         frames.until(lambda frame: stream in frames.answers and len(frames.answers[stream].body) == 20_000)
         assert frames.alive(), "others go on"
         assert frames.answer(frames.request("GET", "/healthz")).status == 200
-        time.sleep(1.2)
+        assert stalled.wait(10 * PATIENCE)
         assert sum(sent) < 12_000_000, "the kernel's buffers and ours"
         assert len(frames.answers[stream].body) == 20_000
 
@@ -236,7 +236,7 @@ def test_a_reader_that_stalls_stops_the_upstream(gateway, upstream, good):
 def test_a_large_download(frames, upstream, good):
     body = bytes(range(256)) * 20_000
     upstream.script = answer(body)
-    assert frames.answer(frames.request(token=good), within=20).body == body
+    assert frames.answer(frames.request(token=good), within=40).body == body
 
 
 def test_trailers_pass_for_grpc_alone(frames, upstream, good):
@@ -322,7 +322,7 @@ def test_websocket_over_a_stream(start, good):
 
 def test_more_streams_than_allowed_end_the_connection(start, upstream, good):
     gateway = start(configuration(top="http2_max_streams 2;"))
-    upstream.script = lambda connection, _: time.sleep(1) or connection.send(answer(b"ok"))
+    upstream.script = lambda connection, _: connection.wait_ended(5) and False
     with Frames(gateway) as frames:
         frames.until(lambda _: 3 in frames.settings)
         assert frames.settings[3] == 2

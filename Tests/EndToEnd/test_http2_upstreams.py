@@ -8,7 +8,7 @@ import time
 import h2.errors
 import pytest
 
-from support import eventually
+from support import PATIENCE, eventually
 from support.chat import Echo, chat
 from support.gateway import ROUTES, configuration, refusal
 from support.h2c import H2Upstream
@@ -134,7 +134,7 @@ def test_a_server_that_says_nothing(gateway, server, good):
     server.script = lambda *_: None
     start = time.monotonic()
     refusal(gateway.ask("/api/x", token=good), 504, "upstream_timeout")
-    assert 1.5 < time.monotonic() - start < 6
+    assert 1.5 < time.monotonic() - start < 6 * PATIENCE
     eventually(lambda: server.requests[-1].reset is not None)
 
 
@@ -145,7 +145,7 @@ def test_an_upload_that_is_not_taken_ends_in_time(start, good):
         configuration(server="server 127.0.0.1:UPSTREAM h2c;", directives="response_timeout 1s;"), upstream=server.port
     )
     with gateway.connect("plain") as wire:
-        wire.socket.settimeout(8)
+        wire.socket.settimeout(8 * PATIENCE)
         with contextlib.suppress(OSError):
             wire.send(request("POST", "/api/x", "Content-Length: 5000000", token=good) + b"x" * 5_000_000)
         refusal(wire.answer(), 504, "upstream_timeout")
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_resets_its_stream(gateway, server, good):
     with gateway.connect("plain") as wire:
         wire.send(request("GET", "/api/x", token=good))
         eventually(lambda: server.requests)
-    eventually(lambda: server.requests[-1].reset is not None, within=1.5)
+    eventually(lambda: server.requests[-1].reset is not None, within=3)
     server.script = H2Upstream.answer
     assert gateway.ask("/api/x", token=good).status == 200
 
@@ -193,13 +193,15 @@ def test_websocket_goes_over_http_1(start, good):
 def test_health_checks_speak_http_2(start, server, good):
     other = H2Upstream()
     servers = f"server 127.0.0.1:UPSTREAM h2c; server 127.0.0.1:{other.port} h2c;"
-    gateway = start(configuration(server=servers, directives="health_check GET /healthz every 200ms;"), upstream=server.port)
+    gateway = start(configuration(server=servers, directives="health_check GET /healthz every 300ms;"), upstream=server.port)
     up = lambda one: gateway.metric("gatehouse_upstream_up", server=f"127.0.0.1:{one.port}")
-    eventually(lambda: [seen for seen in other.requests if seen.path == "/healthz"])
-    assert up(server) == 1 and up(other) == 1
+    eventually(lambda: len([seen for seen in other.requests if seen.path == "/healthz"]) >= 3)  # two bad ones make it ill
+    # Two that come late do so as well, until the next good one.
+    eventually(lambda: up(server) == 1 and up(other) == 1)
     other.script = lambda upstream, conn, seen: upstream.answer(conn, seen, status="500")
-    eventually(lambda: up(other) == 0, within=4)
-    assert up(server) == 1
+    eventually(lambda: up(other) == 0)
+    eventually(lambda: up(server) == 1)
+    assert up(other) == 0
 
 
 def over_tls(lab, protocols):

@@ -3,6 +3,7 @@
 import hmac
 import http.client
 import json
+import statistics
 import unicodedata
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from support.accounts import (
 )
 from support.gateway import refusal
 from support.tokens import base64url, decode, encode, hs
-from support.wire import elapsed, request
+from support.wire import TIMEOUT, elapsed, request
 
 ADA = "ada@example.com"
 ZOE, ZOES_PASSWORD = "zoë@exämple.com", "pässwörd ½"
@@ -116,10 +117,11 @@ def test_every_failure_is_the_same_bytes(gateway):
 
 
 def test_an_unknown_e_mail_takes_as_long_as_a_wrong_password(gateway):
-    email = add_user(gateway)
-    timed = lambda address: min(elapsed(lambda: login(gateway, address, "wrong"))[0] for _ in range(3))
-    known, unknown = timed(email), timed("no-such@example.com")
-    assert 0.5 < unknown / known < 2, (unknown, known)
+    """By the fastest of several, in turns: whatever else the machine does makes some of both slower."""
+    addresses = (add_user(gateway), "no-such@example.com")
+    times = [[elapsed(lambda: login(gateway, address, "wrong"))[0] for address in addresses] for _ in range(5)]
+    known, unknown = (min(column) for column in zip(*times))
+    assert 0.5 < unknown / known < 2, times
 
 
 # Further bad bodies, and the field that is to blame
@@ -193,7 +195,7 @@ def test_ten_failures_a_minute_then_429_before_anything_is_hashed(gateway):
 
 
 def login_from(address, gateway, email):
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.ports.plain, timeout=10, source_address=(address, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.ports.plain, timeout=TIMEOUT, source_address=(address, 0))
     try:
         body = json.dumps({"email": email, "password": PASSWORD})
         connection.request("POST", LOGIN, body, {"Content-Type": "application/json", "Host": "localhost"})
@@ -226,8 +228,10 @@ def test_parallel_guesses_do_not_slip_through(gateway, is_known):
     assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 14
     for answer in answers:
         assert answer.status == 401 or throttled(answer)
-    seconds, answer = elapsed(lambda: login(gateway, email, "wrong"))
-    assert throttled(answer) and seconds < 0.1 * PATIENCE, "nothing was hashed"
+    before = gateway.cpu_seconds()
+    for _ in range(10):
+        assert throttled(login(gateway, email, "wrong"))
+    assert gateway.cpu_seconds() - before < 0.5 * PATIENCE, "nothing was hashed, which would take 0.2 s each time"
 
 
 def test_a_flood_of_logins_gets_503_and_others_do_not_notice(start, upstream):
@@ -246,7 +250,7 @@ def test_a_flood_of_logins_gets_503_and_others_do_not_notice(start, upstream):
             assert answer.status == 200
             times.append(seconds)
         answers = flood.result()
-    assert sorted(times)[len(times) // 2] < 0.1 * PATIENCE
+    assert statistics.median(times) < 0.2 * PATIENCE, "who waits behind the flood waits for seconds"
     assert {answer.status for answer in answers} == {401, 503}
     for answer in answers:
         if answer.status == 503:

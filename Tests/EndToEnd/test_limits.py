@@ -36,7 +36,7 @@ route /quota/ {{ accept jwt api_key; quota 5/d by=credential; upstream agents; }
 route /quota/month/ {{ accept jwt; quota 2/mo by=credential; upstream agents; }}
 route /quota/user/ {{ accept jwt api_key; quota 2/d by=user; upstream agents; }}
 route /quota/agents/{{agent_id}}/ {{ accept jwt api_key; agent {{agent_id}}; quota 2/d by=agent; upstream agents; }}
-route /quota/both/ {{ accept jwt; rate_limit 2/s burst=2 by=credential; quota 5/d by=credential; upstream agents; }}
+route /quota/both/ {{ accept jwt; rate_limit 1/s burst=2 by=credential; quota 5/d by=credential; upstream agents; }}
 """
 
 
@@ -44,7 +44,7 @@ route /quota/both/ {{ accept jwt; rate_limit 2/s burst=2 by=credential; quota 5/
 def one_day():
     """The day must not end in the middle."""
     left = 86_400 - time.time() % 86_400
-    if left < 30:
+    if left < 60:
         time.sleep(left + 1)
 
 
@@ -82,6 +82,43 @@ def statuses(gateway, target, token, count=4, **settings):
     return [gateway.ask(target, token=token, **settings).status for _ in range(count)]
 
 
+class Tally:
+    """When each request of one bucket was sent, when its answer was there, and whether it passed."""
+
+    STALE = 0.15  # how far the gateway's clock may lie behind, in seconds
+
+    def __init__(self):
+        self.seen = []
+
+    def note(self, ask):
+        """Asks, and gives the answer, which is 200 or 429."""
+        sent, answer = time.monotonic(), ask()
+        assert answer.status in (200, 429), answer
+        self.seen.append((sent, time.monotonic(), answer.status == 200))
+        return answer
+
+    def judge(self, rate, burst):
+        """As many passed as may: no more since the first was sent, no fewer until the last that was refused.
+
+        However late a client was, and wherever: what it did not ask for in time is still there, up to the burst."""
+        passed = sum(each[2] for each in self.seen)
+        most = burst + rate * (max(each[1] for each in self.seen) - min(each[0] for each in self.seen) + self.STALE)
+        full = max((each[0] for each in self.seen if not each[2]), default=0) - min(each[1] for each in self.seen)
+        least = burst + rate * (full - self.STALE) - 1
+        assert least <= passed <= most, f"{passed} passed: {least:.1f} to {most:.1f} expected"
+        return passed
+
+
+def until_refused(ask, rate, burst):
+    """Asks until it is refused, which takes longer the slower this machine is; gives the answers."""
+    tally, answers = Tally(), []
+    while not answers or answers[-1].status == 200:
+        answers.append(tally.note(ask))
+        assert len(answers) <= burst + 20 * rate + 1, "it is never refused"
+    tally.judge(rate, burst)
+    return answers
+
+
 def refused_for(answer, error, longest):
     """Checks a 429 and gives the seconds that it asks to wait for."""
     details = refusal(answer, 429, error)
@@ -110,29 +147,28 @@ def test_the_burst_passes_then_429(gateway, upstream, person):
     assert len(upstream.requests) == 3, "what is refused is not sent on"
 
 
-@pytest.mark.parametrize("target, longest, count", [("/limit/fast/", 1, 3), ("/limit/hourly/", 3600, 2)])
-def test_retry_after_counts_in_seconds(gateway, upstream, person, target, longest, count):
+@pytest.mark.parametrize("target, longest, rate, burst", [("/limit/fast/", 1, 2, 3), ("/limit/hourly/", 3600, 1 / 3600, 2)])
+def test_retry_after_counts_in_seconds(gateway, upstream, person, target, longest, rate, burst):
     token = person()
-    answers = [gateway.ask(target, token=token) for _ in range(count + 1)]
-    assert [answer.status for answer in answers] == [200] * count + [429]
+    answers = until_refused(lambda: gateway.ask(target, token=token), rate, burst)
     assert refused_for(answers[-1], "rate_limited", longest) >= longest - 10
 
 
 def test_after_retry_after_it_passes_again(gateway, upstream, person):
     token = person()
-    assert statuses(gateway, "/limit/fast/", token) == [200] * 3 + [429]
+    until_refused(lambda: gateway.ask("/limit/fast/", token=token), 2, 3)
     time.sleep(1.05)
     assert statuses(gateway, "/limit/fast/", token, 2) == [200] * 2, "two a second"
 
 
 def test_a_refusal_does_not_put_off_the_next_one(gateway, upstream, person):
     """Who hammers is let in as often as the rate says."""
-    token = person()
-    end, passed = time.monotonic() + 2, 0
+    token, tally = person(), Tally()
+    end = time.monotonic() + 2
     while time.monotonic() < end:
-        passed += gateway.ask("/limit/fast/", token=token).status == 200
+        tally.note(lambda: gateway.ask("/limit/fast/", token=token))
         time.sleep(0.02)
-    assert 6 <= passed <= 8, "a burst of 3, and 2 a second for 2 seconds"
+    assert tally.judge(rate=2, burst=3) >= 5, "a burst of 3, and 2 a second for 2 seconds, of which some may be slept through"
 
 
 def test_what_is_left_is_told(gateway, upstream, person):
@@ -314,26 +350,20 @@ def test_all_at_once_no_more_pass_than_may(gateway, upstream, person, target, al
 def test_a_limit_is_exact_over_all_workers(gateway, upstream, person):
     """50 a second and a burst of 50, asked for as fast as 32 connections can for three seconds."""
     data = request("GET", "/limit/hammer/", token=person())
-    barrier, during = threading.Barrier(32), 3.0
+    barrier, during, tally = threading.Barrier(32), 3.0, Tally()
 
     def client():
-        accepted = 0
         with gateway.connect("plain") as wire:
             barrier.wait()
-            start = time.monotonic()
-            while time.monotonic() < start + during:
-                status = wire.send(data).answer().status
-                assert status in (200, 429)
-                accepted += status == 200
-        return accepted, start, time.monotonic()
+            end = time.monotonic() + during
+            while time.monotonic() < end:
+                tally.note(lambda: wire.send(data).answer())
 
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
-        results = [each.result() for each in [pool.submit(client) for _ in range(32)]]
-    accepted = sum(result[0] for result in results)
-    elapsed = max(result[2] for result in results) - min(result[1] for result in results)
-    expected = 50 + 50 * elapsed
-    assert abs(accepted - expected) <= 0.04 * expected, f"{accepted} in {elapsed:.2f} s, {expected:.0f} expected"
-    assert len(upstream.requests) == accepted
+        for each in [pool.submit(client) for _ in range(32)]:
+            each.result()
+    passed = tally.judge(rate=50, burst=50)
+    assert passed > 150 and len(upstream.requests) == passed
 
 
 # quota
@@ -378,8 +408,9 @@ def test_a_quota_by_user_and_by_agent(door, access, upstream, an_agent):
 def test_refused_requests_do_not_use_a_quota_up(gateway, upstream, person):
     token = person()
     assert set(statuses(gateway, "/quota/both/", person(exp=1), 6)) == {401}
-    got = [gateway.ask("/quota/both/", token=token) for _ in range(10)]
-    assert [answer.status for answer in got[:3]] == [200, 200, 429] and got[2].error == "rate_limited"
+    got = [gateway.ask("/quota/both/", token=token) for _ in range(6)]
+    refused = [answer.error for answer in got if answer.status == 429]
+    assert [answer.status for answer in got[:2]] == [200, 200] and refused and set(refused) == {"rate_limited"}
     time.sleep(1.05)
     assert gateway.ask("/quota/both/", token=token).status == 200, "what the rate refused was not counted by the day"
 
@@ -450,8 +481,7 @@ def test_a_key_with_a_rate_of_its_own(door, access, upstream, an_agent):
     slow = door.make_key(access, an_agent, rateLimit="2/s")["key"]
     free = door.make_key(access, an_agent)["key"]
     target = f"/api/agents/{an_agent}/x"
-    got = [door.open(slow, target) for _ in range(12)]
-    assert got[0].status == 200 and got[-1].status == 429, [answer.status for answer in got]
+    got = until_refused(lambda: door.open(slow, target), rate=2, burst=2)
     refused_for(got[-1], "rate_limited", 1)
     assert {door.open(free, target).status for _ in range(12)} == {200}
     time.sleep(1.05)

@@ -12,7 +12,7 @@ from support.chat import Echo, chat
 from support.gateway import configuration, refusal
 from support.hostile import ACTIVE, ASK, INACTIVE, KEYS, Hostile, drip, issue_expired, json_answer, jwk, key_set, reset, slow
 from support.identity import identity_configuration
-from support.tokens import claims, encode, rs
+from support.tokens import claims, encode, rs, soon
 from support.upstream import answer
 from support.wire import elapsed, request
 from test_reload import reload
@@ -251,10 +251,10 @@ def test_a_shorter_stale_acts_at_the_reload(hostile, begin, upstream, lab):
 
 
 def test_a_reload_does_not_keep_a_set_from_becoming_stale(hostile, begin, upstream, lab):
-    """Two seconds are left of its minute, and it cannot be read from disk any more."""
+    """Some seconds are left of its minute, and it cannot be read from disk any more."""
     provider, good = hostile(keys=reset), token(lab.rsa[0], "k")
     gateway = begin(fetched(provider, stale="1m"), run=False)
-    keep(gateway, provider, int(time.time() - 60 + 2 * PATIENCE), jwk(lab.rsa[0], "k"))
+    keep(gateway, provider, soon(2.5) - 60, jwk(lab.rsa[0], "k"))
     (gateway.folder / "keys-idp.json").unlink()
     reload(gateway)
     assert passes(gateway, good)
@@ -343,7 +343,7 @@ def test_what_comes_behind_an_answer_is_not_the_next_one(hostile, begin, upstrea
 
     gateway = begin(asking(hostile(tokens=script), "max_lookups 1;"))
     assert passes(gateway, "good")
-    assert sent.wait(5)
+    assert sent.wait(5 * PATIENCE)
     time.sleep(0.1)
     refusal(ask(gateway, "made-up"), 401, "token_invalid")
     assert len(upstream.requests) == 1
@@ -351,16 +351,24 @@ def test_what_comes_behind_an_answer_is_not_the_next_one(hostile, begin, upstrea
 
 
 def test_a_408_on_a_connection_that_rests_costs_nothing(hostile, begin, upstream):
+    answered, gone = threading.Event(), threading.Event()
+
     def script(connection, _):
         connection.send(ACTIVE)
-        time.sleep(0.2)
+        answered.wait(5 * PATIENCE)
         connection.send(answer(b"", "408 Request Timeout", "Connection: close"))
+        connection.close()
+        gone.set()
         return False
 
     gateway = begin(asking(hostile(tokens=script), "max_lookups 1;"))
     for number in range(4):
+        answered.clear()
+        gone.clear()
         assert passes(gateway, f"token-{number}")
-        time.sleep(0.35)
+        answered.set()
+        assert gone.wait(5 * PATIENCE)
+        time.sleep(0.1)
     assert failures(gateway, "introspection", "legacy") == 0
 
 

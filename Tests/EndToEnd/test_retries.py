@@ -1,9 +1,10 @@
 """What is sent again, and what never is."""
 
-import time
+import threading
 
 import pytest
 
+from support import PATIENCE
 from support.gateway import configuration, refusal
 from support.upstream import answer
 from support.wire import Truncated, request
@@ -91,15 +92,20 @@ def test_nothing_is_retried_once_an_answer_has_begun(single, upstream, good):
 
 
 def test_a_kept_connection_that_the_upstream_closed_meanwhile_is_not_used(single, upstream, good):
+    closed = threading.Event()
+
     def script(connection, _):
         connection.send(answer())
         connection.close()
+        closed.set()
         return False
 
     for method in ("GET", "POST"):
+        closed.clear()
         upstream.script = script
         assert single.ask("/api/x", token=good).status == 200
-        time.sleep(0.1)
+        assert closed.wait(5 * PATIENCE)
+        assert single.ask("/healthz").status == 200  # the one worker has looked at its sockets since
         upstream.reset_script()
         assert single.ask("/api/y", method=method, token=good, body=b"x").status == 200
         assert len(upstream.requests) == 1

@@ -17,7 +17,16 @@ import pytest
 from support import PATIENCE, eventually
 from support.gateway import BINARY, Gateway, about_the_file, configuration
 from support.upstream import STREAM_HEAD, chunk
-from support.wire import Truncated, elapsed, request
+from support.wire import CUT, elapsed, request
+
+
+def is_closed(gateway):
+    """It no longer takes connections."""
+    try:
+        gateway.connect("plain").close()
+        return False
+    except ConnectionError:
+        return True
 
 
 def test_sigterm_lets_requests_finish_and_takes_no_new_ones(start, upstream, good):
@@ -36,15 +45,7 @@ def test_sigterm_lets_requests_finish_and_takes_no_new_ones(start, upstream, goo
         wire.send(request("GET", "/api/x", token=good)).final_head()
         assert wire.chunk() == b"data: 1\n\n"
         gateway.signal(signal.SIGTERM)
-
-        def closed():
-            try:
-                gateway.connect("plain").close()
-                return False
-            except ConnectionError:
-                return True
-
-        eventually(closed)
+        eventually(lambda: is_closed(gateway))
         assert gateway.alive
         go.set()
         assert wire.chunk() == b"data: 2\n\n" and wire.chunk() == b""
@@ -82,15 +83,16 @@ def test_drain_timeout_cuts_endless_streams_visibly(start, upstream, good, kind)
     upstream.script = script
     with gateway.connect() as wire:
         wire.send(request("GET", "/api/x", token=good)).final_head()
+        assert wire.chunk() == b"data: 1\n\n"
         start_time = time.monotonic()
         gateway.signal(signal.SIGTERM)
         received = b""
-        with pytest.raises((Truncated, OSError)):
+        with pytest.raises(CUT):
             while data := wire.chunk():
                 received += data
         assert 0.7 < time.monotonic() - start_time < 4 * PATIENCE
     assert gateway.wait(4) == 0
-    assert received.count(b"data: 1\n\n") >= 5
+    assert received.count(b"data: 1\n\n") >= 2, "it went on until then"
 
 
 def test_a_second_sigterm_ends_it_at_once(start, upstream, good):
@@ -99,7 +101,7 @@ def test_a_second_sigterm_ends_it_at_once(start, upstream, good):
     with gateway.connect() as wire:
         wire.send(request("GET", "/api/x", token=good)).final_head()
         gateway.signal(signal.SIGTERM)
-        time.sleep(0.3)
+        eventually(lambda: is_closed(gateway))  # two that wait are one
         assert gateway.alive
         gateway.signal(signal.SIGTERM)
         seconds, code = elapsed(lambda: gateway.wait(4))

@@ -30,7 +30,7 @@ def test_events_arrive_one_by_one(gateway, upstream, good):
         assert head.status == 200 and head.header("Content-Type") == "text/event-stream"
         for number in range(5):
             seconds, data = elapsed(wire.chunk)
-            assert data == b"data: %d\n\n" % number and seconds < 0.5 * PATIENCE
+            assert data == b"data: %d\n\n" % number and seconds < 2 * PATIENCE
             seen.release()
         assert wire.chunk() == b""
     assert not upstream.problems
@@ -41,13 +41,13 @@ def test_the_head_of_a_stream_comes_before_its_first_event(gateway, upstream, go
 
     def script(connection, _):
         connection.send(STREAM_HEAD)
-        go.wait(5)
+        go.wait(5 * PATIENCE)
         connection.send(b"0\r\n\r\n")
 
     upstream.script = script
     with gateway.connect() as wire:
         seconds, head = elapsed(wire.send(request("GET", "/api/x", token=good)).final_head)
-        assert head.status == 200 and seconds < 0.5 * PATIENCE
+        assert head.status == 200 and seconds < 2 * PATIENCE
         go.set()
         assert wire.chunk() == b""
 
@@ -61,19 +61,19 @@ def test_when_the_client_leaves_the_upstream_ends_within_a_second(gateway, upstr
         if when == "in the stream":
             connection.send(STREAM_HEAD + chunk(b"data: 1\n\n"))
         started.set()
-        start = time.monotonic()
-        ended.append(connection.wait_ended(5) and time.monotonic() - start)
+        ended.append(connection.wait_ended(5) and time.monotonic())
         return False
 
     upstream.script = script
     wire = gateway.connect("plain")
     wire.send(request("POST", "/api/x", token=good, body=b"{}"))
-    assert started.wait(5)
+    assert started.wait(5 * PATIENCE)
     if when == "in the stream":
         assert wire.final_head().status == 200
     getattr(wire, how)()
+    left = time.monotonic()
     eventually(lambda: ended, within=6)
-    assert ended[0] is not False and ended[0] < 1.5 * PATIENCE
+    assert ended[0] is not False and ended[0] - left < 1.5 * PATIENCE
 
 
 def test_when_the_client_leaves_in_an_upload_the_upstream_never_gets_a_complete_request(gateway, upstream, good):

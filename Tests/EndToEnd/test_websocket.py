@@ -10,8 +10,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from support import PATIENCE, eventually
 from support.chat import Echo, chat
-from support.gateway import ROUTES, configuration, refusal
+from support.gateway import ROUTES, configuration, refusal, wait_until
 from support.identity import Door, identity_configuration
+from support.tokens import soon
 from support.wire import request
 
 CHAT = """
@@ -174,7 +175,7 @@ def test_a_client_that_vanishes_ends_the_upstreams_side(gateway, echo, good):
     known = len(echo.ends)
     socket = chat(gateway, token=good)
     socket.socket.shutdown(SHUT_RDWR)
-    eventually(lambda: len(echo.ends) > known, within=2)
+    eventually(lambda: len(echo.ends) > known)
 
 
 def test_max_body_does_not_count_tunnels(gateway, good):
@@ -212,15 +213,16 @@ def closing(socket, within=4):
 
 
 def test_the_tokens_end_is_its_end(gateway, jwt):
-    with chat(gateway, token=jwt(exp=int(time.time()) + 2)) as socket:
-        start_time = time.monotonic()
+    exp = soon()
+    with chat(gateway, token=jwt(exp=exp)) as socket:
         assert closing(socket) == (4401, "token_expired")
-        assert time.monotonic() - start_time < 3.5 * PATIENCE
+        assert exp <= time.time() < exp + 2 * PATIENCE, "revocation_lag is 1 s, and machines may be busy"
 
 
 def test_a_grace_outlives_the_tokens_end(gateway, jwt):
-    with chat(gateway, "/api/graced/x", token=jwt(exp=int(time.time()) + 1)) as socket:
-        time.sleep(2)
+    exp = soon()
+    with chat(gateway, "/api/graced/x", token=jwt(exp=exp)) as socket:
+        wait_until(exp + 1.2)
         socket.send("x")
         assert socket.recv(5) == "x"
 
@@ -240,7 +242,7 @@ def test_a_logout_is_its_end(identity_gateway, path):
         assert door.logout(access).status == 204
         start_time = time.monotonic()
         assert closing(socket) == (4401, "token_revoked")
-        assert time.monotonic() - start_time < 1 * PATIENCE, "revocation_lag"
+        assert time.monotonic() - start_time < 2 * PATIENCE, "revocation_lag is 1 s, and machines may be busy"
 
 
 def test_a_revoked_key_is_its_end(gateway):
@@ -250,21 +252,23 @@ def test_a_revoked_key_is_its_end(gateway):
         assert closing(socket) == (4401, "api_key_revoked")
 
 
-def test_a_frame_under_way_is_not_written_into(scripted, upstream, jwt):
+def test_a_frame_under_way_is_not_written_into(start, upstream, jwt):
+    """It is waited for, for half of the lag."""
+    gateway = start(configuration().replace("revocation_lag 1s;", "revocation_lag 4s;"))
+    exp = soon()
     accept = b"Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 
     def script(connection, _):
         connection.send(b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\n" + accept + b"\x81\x04ab")
-        time.sleep(1.3)
+        wait_until(exp + 1)  # by then `exp` was noticed, and the frame has 2 s to end in
         connection.send(b"cd\x81\x01x")
         connection.wait_ended(3)
         return False
 
     upstream.script = script
-    with scripted.connect("plain") as wire:
-        assert wire.send(shake(token=jwt(exp=int(time.time()) + 1))).final_head().status == 101
-        rest = wire.rest()
-    assert rest in (b"\x81\x04abcd\x88\x0f\x11\x31token_expired", b"\x81\x04ab"), rest
+    with gateway.connect("plain") as wire:
+        assert wire.send(shake(token=jwt(exp=exp))).final_head().status == 101
+        assert wire.rest() == b"\x81\x04abcd\x88\x0f\x11\x31token_expired"
 
 
 def test_a_drain_says_goodbye(start, echo, good):

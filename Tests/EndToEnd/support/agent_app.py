@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 app = FastAPI()
 cancelled = []
+released = asyncio.Semaphore(0)
 
 
 @app.get("/healthz")
@@ -41,7 +42,10 @@ async def query(agent_id: str, request: Request):
         try:
             for word in f"{agent_id} {request.headers['x-user-id']} {message}".split():
                 yield f"data: {word}\n\n"
-                await asyncio.sleep(0.1)
+                if message.startswith("step by step"):  # the next word only when this one has arrived
+                    await asyncio.wait_for(released.acquire(), 10)
+                else:
+                    await asyncio.sleep(0.1)
             if message == "for ever":
                 while True:
                     yield "data: more\n\n"
@@ -50,6 +54,11 @@ async def query(agent_id: str, request: Request):
             cancelled.append(message)
 
     return StreamingResponse(tokens(), media_type="text/event-stream")
+
+
+@app.post("/api/arrived")
+async def arrived():
+    released.release()
 
 
 @app.get("/api/cancelled")

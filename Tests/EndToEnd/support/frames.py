@@ -123,7 +123,9 @@ class Frames:
             else:
                 known.trailers = fields
         elif isinstance(frame, DataFrame) and frame.stream_id in self.answers:
-            self.answers[frame.stream_id].body += frame.data
+            answer = self.answers[frame.stream_id]
+            answer.body = answer.body or bytearray()  # grows in place: a copy for each frame would cost seconds
+            answer.body += frame.data
         if isinstance(frame, RstStreamFrame) and frame.stream_id in self.answers:
             self.answers[frame.stream_id].reset = frame.error_code
         if "END_STREAM" in frame.flags and frame.stream_id in self.answers:
@@ -139,7 +141,7 @@ class Frames:
                 return frame
         return None
 
-    def answer(self, stream, within=5.0):
+    def answer(self, stream, within=15.0):
         """The whole answer on a stream; windows are given back as it comes."""
         end = time.monotonic() + within * PATIENCE
         while not (stream in self.answers and self.answers[stream].ended):

@@ -52,7 +52,7 @@ class Provider:
                 stdout=out,
                 stderr=out,
             )
-        eventually(self.serves, within=20)
+        eventually(self.serves, within=45)
         return self
 
     def serves(self):

@@ -4,11 +4,14 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import time
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from . import PATIENCE
 
 USER = "123e4567-e89b-12d3-a456-426614174000"
 
@@ -51,6 +54,11 @@ def claims(**changes):
     values = {"token_type": "access", "exp": now + 3600, "iat": now - 10, "jti": "8f14e45f", "sub": USER, "user_id": USER}
     values.update(changes)
     return {name: value for name, value in values.items() if value is not None}
+
+
+def soon(seconds=1.0):
+    """An `exp` that is at least so far away, and at most one second more: `exp` counts whole ones, of which one may just end."""
+    return math.ceil(time.time() + seconds * PATIENCE)
 
 
 def part(value):

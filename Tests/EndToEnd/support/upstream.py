@@ -67,22 +67,29 @@ class Connection:
         del self.buffer[:count]
         return data
 
+    def read_chunks(self, request):
+        """Whether the last chunk came. Pieces are put together at the end: each time would cost seconds for a long body."""
+        raw, body = [], []
+        try:
+            while (line := self.until(b"\r\n")) is not None:
+                size = int(line, 16)
+                raw.append(line + b"\r\n")
+                if size == 0:
+                    return True
+                data = self.exactly(size + 2)
+                raw.append(data)
+                body.append(data[:size])
+                if len(data) < size + 2:
+                    return False
+            return False
+        finally:
+            request.raw_body, request.body = b"".join(raw), b"".join(body)
+
     def read_body(self, request):
         length, coding = request.all("Content-Length"), request.all("Transfer-Encoding")
         if coding:
-            while True:
-                line = self.until(b"\r\n")
-                if line is None:
-                    return
-                size = int(line, 16)
-                request.raw_body += line + b"\r\n"
-                if size == 0:
-                    break
-                data = self.exactly(size + 2)
-                request.raw_body += data
-                request.body += data[:size]
-                if len(data) < size + 2:
-                    return
+            if not self.read_chunks(request):
+                return
             while line := self.until(b"\r\n"):
                 request.trailers += line + b"\r\n"
             request.complete = line is not None

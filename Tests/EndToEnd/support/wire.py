@@ -7,11 +7,16 @@ import time
 
 from . import PATIENCE
 
-TIMEOUT = 10 * PATIENCE
+# Longer than anything takes on a machine that does much else, and less than a test may take.
+TIMEOUT = max(10 * PATIENCE, 25)
 
 
 class Truncated(AssertionError):
     """The connection ended in the middle of an answer."""
+
+
+# How a connection that was cut looks. One that stays silent is another thing: that is a TimeoutError.
+CUT = (Truncated, ConnectionError, ssl.SSLError)
 
 
 class Answer:
@@ -144,7 +149,10 @@ class Wire:
 
     def answer(self, method="GET"):
         """The next whole answer."""
-        answer = self.final_head()
+        return self.body(self.final_head(), method)
+
+    def body(self, answer, method="GET"):
+        """The answer whose head was read, with what follows it."""
         if method == "HEAD" or answer.status in (101, 204, 304):
             return answer
         codings, lengths = answer.all("Transfer-Encoding"), answer.all("Content-Length")
