@@ -50,6 +50,8 @@ final class Exchange {
     private(set) var route: Route?
     var principal: Principal?
     var refusal: Refusal?
+    /// Why the token is invalid, where it is: for the operator.
+    var whyInvalid: StaticString?
     /// The gateway serves the request itself.
     var endpoint: OwnEndpoint?
     /// A decision waits for another queue: no more of the body is read.
@@ -143,6 +145,7 @@ final class Exchange {
         downstream = nil
         principal = nil
         refusal = nil
+        whyInvalid = nil
         if endpoint != nil || !cookieToken.isEmpty || !answerLines.isEmpty { resetIdentity() }
         isWaiting = false
         hasRevoked = false
@@ -287,6 +290,7 @@ final class Exchange {
         if let credential = head.authorization {
             result = worker.authenticator.authenticate(
                 authorization: bytes.extracting(credential.range), now: worker.clock.update())
+            whyInvalid = worker.authenticator.whyInvalid
         } else if case .one(_, let text) = ticket {
             return spendTicket(text, bytes)
         } else if let settings = serving.cookies {
@@ -296,9 +300,7 @@ final class Exchange {
             return .refuse(.credentialsMissing)
         }
         switch result {
-        case .refused(let refusal):
-            if case .tokenInvalid = refusal { worker.noteInvalidToken(of: self) }
-            return .refuse(refusal)
+        case .refused(let refusal): return .refuse(refusal)
         case .keyUnknown(let issuer, let hasKeys): return awaitKeys(of: issuer, hasKeys: hasKeys)
         case .unknownToken: return introspect(bytes)
         case .principal(let principal):

@@ -86,6 +86,7 @@ extension Exchange {
     func refuse(_ refusal: Refusal) {
         guard progress == .none, let downstream else { return }
         self.refusal = refusal
+        if case .tokenInvalid = refusal { worker.noteInvalidToken(of: self) }
         let closes = closes(downstream)
         status = head.isGRPC ? 200 : refusal.status
         let (requestID, date) = (requestID, date)

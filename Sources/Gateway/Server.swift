@@ -282,9 +282,12 @@ public final class Server: @unchecked Sendable {
         warnOfRestart(fresh)
         known.remoteKeys = serving.providers.keys?.takeKept(of: providers.keys) ?? [:]
         configuration = fresh
+        var judges = replicas.map { Worker.authenticator($0, known) }
         // At one moment: what one shard issues or publishes from here on, the others know.
         Shard.holding(workers.map(\.shard)) {
-            for (worker, own) in zip(workers, replicas) { worker.apply(own, known: known) }
+            for (index, worker) in workers.enumerated() {
+                judges[index] = worker.apply(replicas[index], judges[index])
+            }
         }
         providers.retire()
         formerReports = ProviderReport.sum(formerReports, providers.reports)

@@ -87,7 +87,7 @@ final class Worker: @unchecked Sendable {
     /// The operator is told why, which the client is not.
     func noteInvalidToken(of exchange: Exchange) {
         invalidTokens.note(
-            authenticator.invalidReason, requestID: String(decoding: exchange.requestID, as: UTF8.self),
+            exchange.whyInvalid ?? "it is none", requestID: String(decoding: exchange.requestID, as: UTF8.self),
             now: shard.now.nanoseconds, to: troubles)
     }
 
@@ -101,7 +101,7 @@ final class Worker: @unchecked Sendable {
     private var formerCacheHits = 0
     private var formerCacheMisses = 0
 
-    private static func authenticator(_ serving: Serving, _ known: StoreContents) -> Authenticator {
+    static func authenticator(_ serving: Serving, _ known: StoreContents) -> Authenticator {
         let configuration = serving.configuration
         let authenticator = Authenticator(
             issuers: known.issuers(configuration.issuers), keyPrefix: configuration.keyPrefix,
@@ -113,15 +113,17 @@ final class Worker: @unchecked Sendable {
 
     // MARK: Configuration
 
-    /// Serves with a new configuration from the next request on. The token cache starts empty.
-    func apply(_ fresh: Serving, known: StoreContents) {
+    /// Serves with a new configuration from the next request on. The authenticator was made before, with an empty token cache; the
+    /// former one is given back, since it takes its time to go.
+    func apply(_ fresh: Serving, _ judge: Authenticator) -> Authenticator {
         serving = fresh
         // They would keep the old one alive until there is as much to do again.
         spareExchanges.removeAll()
         routeNumbers = metrics.register(routes: fresh.configuration.routes.map(\.name))
         formerCacheHits += authenticator.cacheHits
         formerCacheMisses += authenticator.cacheMisses
-        authenticator = Self.authenticator(fresh, known)
+        let former = authenticator
+        authenticator = judge
         let old = pools
         pools = Self.makePools(for: fresh, keeping: old)
         for pool in old where !(pool.index < pools.count && pools[pool.index] === pool) {
@@ -130,6 +132,7 @@ final class Worker: @unchecked Sendable {
         }
         retiredPools.removeAll { $0.activeCount == 0 }
         for pool in pools where pool.worker == nil { pool.attach(to: self) }
+        return former
     }
 
     /// Upstreams that did not change keep their connections and what is known of their servers' health.

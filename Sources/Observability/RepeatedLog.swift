@@ -1,8 +1,8 @@
 public import Logging
 internal import Synchronization
 
-/// Log lines about what may happen any number of times a second: the first of a kind at once, then one a minute that says how often.
-/// Bounded by `kindsAtMost`: of more at a time, the further ones are left out.
+/// Log lines about what may happen any number of times a second: the first of a kind at once, further ones a minute after the last line
+/// at the earliest, when it happens again; that one says how often it has. Bounded by `kindsAtMost`: of more at a time, the further ones are left out.
 public final class RepeatedLog: Sendable {
     /// Kinds that are remembered at most.
     public static let kindsAtMost = 256

@@ -57,4 +57,7 @@ public enum WallClock {
 
     /// Seconds since 1970-01-01T00:00:00Z.
     public static func seconds() -> Int64 { clinux_realtime_nanoseconds() / 1_000_000_000 }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    public static func milliseconds() -> Int64 { clinux_realtime_nanoseconds() / 1_000_000 }
 }

@@ -7,7 +7,10 @@ import Observability
 enum Program {
     static func main() {
         StandardStreams.reserve()
-        exit(status(of: Array(CommandLine.arguments.dropFirst())))
+        let status = status(of: Array(CommandLine.arguments.dropFirst()))
+        // Without what libraries do at an exit: OpenSSL frees what threads that hash or seal are still using.
+        fflush(nil)
+        _exit(status)
     }
 
     private static func status(of arguments: [String]) -> Int32 {

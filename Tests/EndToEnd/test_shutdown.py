@@ -1,5 +1,6 @@
 """Starting and ending: drain, signals, systemd, and faults around the process."""
 
+import contextlib
 import os
 import pwd
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from support import PATIENCE, eventually
+from support.accounts import LOGIN, identity
 from support.gateway import BINARY, Gateway, about_the_file, configuration
 from support.upstream import STREAM_HEAD, chunk
 from support.wire import CUT, elapsed, request
@@ -200,3 +202,16 @@ def test_the_store_is_not_on_the_path_of_requests(start, upstream, good):
             time.sleep(0.05)
         store.execute("ROLLBACK")
     assert gateway.create_key("bot-2")["key"]
+
+
+def test_a_stop_while_passwords_are_hashed_is_a_clean_one(start, upstream):
+    """What OpenSSL frees at an exit, other threads may still be using."""
+    gateway = start(configuration(jwt="", identity=identity()))
+    body = b'{"email": "nobody@example.com", "password": "wrong"}'
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):
+            wire = stack.enter_context(gateway.connect("plain"))
+            wire.send(request("POST", LOGIN, "Content-Type: application/json", body=body))
+        time.sleep(0.2)
+    gateway.signal(signal.SIGTERM)
+    assert gateway.wait(10) == 0, gateway.said()

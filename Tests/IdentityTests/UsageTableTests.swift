@@ -265,7 +265,7 @@ final class UsageStore: IdentityStore {
     ) throws(StoreError) -> RefreshOutcome { throw unasked }
     func endSession(_ id: String, now: Int64, until: Int64) throws(StoreError) { throw unasked }
     func revokeToken(_ id: String, until: Int64) throws(StoreError) { throw unasked }
-    func keep(_ ticket: StoredTicket, nowMilliseconds: Int64) throws(StoreError) -> Int64? { throw unasked }
-    func takeTicket(_ digest: Digest256, nowMilliseconds: Int64) throws(StoreError) -> [UInt8]? { throw unasked }
+    func keep(_ ticket: StoredTicket, nowMilliseconds: Int64) throws(StoreError) -> TicketKeeping { throw unasked }
+    func takeTicket(_ digest: Digest256, nowMilliseconds: Int64) throws(StoreError) -> StoredTicket? { throw unasked }
     func purge(now: Int64) throws(StoreError) { throw unasked }
 }

@@ -17,7 +17,7 @@ struct TicketTests {
     ) -> StoredTicket {
         StoredTicket(
             digest: digest(name), holder: digest(holder), sealed: sealed,
-            endsAtMilliseconds: now + Ticket.lifetime * 1_000)
+            end: now + Ticket.lifetime * 1_000)
     }
 
     @Test("it is taken once, at any gateway of the store, within its time", arguments: StoreKind.all)
@@ -25,15 +25,15 @@ struct TicketTests {
         let bed = try StoreBed(kind)
         let (here, there) = (try bed.open(), try bed.open())
         let long = (0..<20_000).map { UInt8(truncatingIfNeeded: $0) }
-        #expect(try here.keep(ticket("a"), nowMilliseconds: Self.now) == nil)
-        #expect(try here.keep(ticket("b", sealed: long), nowMilliseconds: Self.now) == nil)
-        #expect(try there.takeTicket(digest("a"), nowMilliseconds: Self.now + 29_999) == [0, 255, 7])
+        #expect(try here.keep(ticket("a"), nowMilliseconds: Self.now) == .kept)
+        #expect(try here.keep(ticket("b", sealed: long), nowMilliseconds: Self.now) == .kept)
+        #expect(try there.takeTicket(digest("a"), nowMilliseconds: Self.now + 29_999) == ticket("a"))
         for store in [here, there] {
             #expect(try store.takeTicket(digest("a"), nowMilliseconds: Self.now) == nil, "spent")
             #expect(try store.takeTicket(digest("c"), nowMilliseconds: Self.now) == nil, "unknown")
         }
-        #expect(try there.takeTicket(digest("b"), nowMilliseconds: Self.now) == long)
-        #expect(try here.keep(ticket("d"), nowMilliseconds: Self.now) == nil)
+        #expect(try there.takeTicket(digest("b"), nowMilliseconds: Self.now)?.sealed == long)
+        #expect(try here.keep(ticket("d"), nowMilliseconds: Self.now) == .kept)
         #expect(try here.takeTicket(digest("d"), nowMilliseconds: Self.now + 30_000) == nil, "aged")
     }
 
@@ -43,7 +43,7 @@ struct TicketTests {
         let stores = [try bed.open(), try bed.open()]
         let digest = digest("a")
         for _ in 0..<5 {
-            #expect(try stores[0].keep(ticket("a"), nowMilliseconds: Self.now) == nil)
+            #expect(try stores[0].keep(ticket("a"), nowMilliseconds: Self.now) == .kept)
             let winners = Atomic(0)
             DispatchQueue.concurrentPerform(iterations: 8) { index in
                 if (try? stores[index % 2].takeTicket(digest, nowMilliseconds: Self.now)) != .some(nil) {
@@ -59,13 +59,16 @@ struct TicketTests {
         let bed = try StoreBed(kind)
         let store = try bed.open()
         for number in 0..<Ticket.perUser {
-            #expect(try store.keep(ticket("\(number)", at: Self.now + Int64(number)), nowMilliseconds: Self.now) == nil)
+            #expect(
+                try store.keep(ticket("\(number)", at: Self.now + Int64(number)), nowMilliseconds: Self.now) == .kept)
         }
-        #expect(try store.keep(ticket("more"), nowMilliseconds: Self.now + 10_000) == 20_000, "then the first is over")
-        #expect(try store.keep(ticket("ben's", of: "ben"), nowMilliseconds: Self.now) == nil)
+        #expect(
+            try store.keep(ticket("more"), nowMilliseconds: Self.now + 10_000)
+                == .holderIsFull(until: Self.now + 30_000))
+        #expect(try store.keep(ticket("ben's", of: "ben"), nowMilliseconds: Self.now) == .kept)
         _ = try store.takeTicket(digest("5"), nowMilliseconds: Self.now)
-        #expect(try store.keep(ticket("more"), nowMilliseconds: Self.now) == nil, "one was used")
-        #expect(try store.keep(ticket("late"), nowMilliseconds: Self.now + 30_000) == nil, "one is over")
+        #expect(try store.keep(ticket("more"), nowMilliseconds: Self.now) == .kept, "one was used")
+        #expect(try store.keep(ticket("late"), nowMilliseconds: Self.now + 30_000) == .kept, "one is over")
     }
 
     @Test("a purge forgets those that are over, and no other", arguments: StoreKind.all)

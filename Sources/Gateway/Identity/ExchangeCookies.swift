@@ -9,11 +9,14 @@ extension Exchange {
         let range: Range<Int>
         switch head.cookie(cookies.accessName, in: bytes) {
         case .none: return .refused(.credentialsMissing)
-        case .several: return .refused(.tokenInvalid)  // one of them was tossed here by somebody else
+        case .several:
+            whyInvalid = "the access cookie is there more than once: somebody else has set one of them"
+            return .refused(.tokenInvalid)
         case .one(let found): range = found
         }
         guard head.isSafe || isFromOwnPage(bytes, cookies) else { return .refused(.csrfFailed) }
         let result = worker.authenticator.authenticate(token: bytes.extracting(range), now: worker.clock.update())
+        whyInvalid = worker.authenticator.whyInvalid
         switch result {
         case .principal: cookieToken = bytes.copy(range)
         case .refused(.tokenExpired(let time)): renew(bytes.copy(range), expiredAt: time)

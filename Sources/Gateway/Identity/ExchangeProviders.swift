@@ -36,7 +36,10 @@ extension Exchange {
 
     func keyRefusal(_ issuer: Int, _ hasKeys: Bool) -> Refusal {
         let issuers = worker.serving.configuration.issuers
-        guard !hasKeys, issuer < issuers.count else { return .tokenInvalid }
+        guard !hasKeys, issuer < issuers.count else {
+            whyInvalid = "its key is not among its issuer's"
+            return .tokenInvalid
+        }
         return .keysUnavailable(issuer: issuers[issuer].issuer ?? issuers[issuer].name)
     }
 
@@ -50,7 +53,9 @@ extension Exchange {
         case .principal(let principal):
             admitted(principal)
             proceed()
-        case .refused(let refusal): refuseAfterWaiting(refusal)
+        case .refused(let refusal):
+            whyInvalid = worker.authenticator.whyInvalid
+            refuseAfterWaiting(refusal)
         case .keyUnknown(let issuer, let hasKeys):
             if worker.serving.providers.keys !== keys, demandKeys(of: issuer) { return }
             refuseAfterWaiting(keyRefusal(issuer, hasKeys))
@@ -99,8 +104,12 @@ extension Exchange {
             }
             admitted(principal)
             proceed()
-        case .failed(let failure): refuseAfterWaiting(failure.refusal)
-        case .inactive: refuseAfterWaiting(.tokenInvalid)
+        case .failed(let failure):
+            whyInvalid = "what introspection says of it is not what this gateway takes"
+            refuseAfterWaiting(failure.refusal)
+        case .inactive:
+            whyInvalid = "introspection says that it is not active"
+            refuseAfterWaiting(.tokenInvalid)
         case .unavailable(let name): refuseAfterWaiting(.keysUnavailable(issuer: name))
         }
     }

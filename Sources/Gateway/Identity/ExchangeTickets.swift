@@ -67,7 +67,9 @@ extension Exchange {
         let token: [UInt8]
         switch outcome {
         case .token(let bytes): token = bytes
-        case .invalid: return refuseAfterWaiting(.tokenInvalid)
+        case .invalid:
+            whyInvalid = "a ticket that is unknown, spent or aged"
+            return refuseAfterWaiting(.tokenInvalid)
         case .unavailable: return refuseAfterWaiting(.storeUnavailable)
         }
         cookieToken = token
@@ -75,7 +77,9 @@ extension Exchange {
         case .principal(let principal):
             admitted(principal)
             proceed()
-        case .refused(let refusal): refuseAfterWaiting(refusal)
+        case .refused(let refusal):
+            whyInvalid = worker.authenticator.whyInvalid
+            refuseAfterWaiting(refusal)
         case .keyUnknown(let issuer, let hasKeys): refuseAfterWaiting(keyRefusal(issuer, hasKeys))
         case .unknownToken: refuseAfterWaiting(.tokenInvalid)
         }

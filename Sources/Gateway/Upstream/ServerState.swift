@@ -100,7 +100,7 @@ final class ServerState {
     /// A request will be sent to it.
     func chosen(_ now: MonotonicTime) { isOnTrial = ejectedUntil > now }
 
-    /// An answer came in order. One that was asked for during an ejection ends it; those to requests from before do not.
+    /// An answer came in order. That ends an ejection during which somebody was sent here.
     func succeeded() {
         failuresInRow = 0
         ejectionsInRow = 0
@@ -112,7 +112,7 @@ final class ServerState {
     /// A connection, a handshake or an answer failed. Those that were under way when the server was ejected fail after it:
     /// they are not the next ejection.
     func failed(_ now: MonotonicTime, _ upstream: Upstream) {
-        guard ejectedUntil <= now else { return }
+        guard ejectedUntil <= now else { return isOnTrial = false }
         failuresInRow += 1
         guard failuresInRow >= upstream.failLimit else { return }
         failuresInRow = 0

@@ -4,10 +4,14 @@ internal import Synchronization
 /// Makes every wrong password cost the same, whatever hash it is checked against: how long the answer takes must not tell an account
 /// that was imported with another kind of hash, or any account, from one that is not there.
 ///
-/// It goes by the thread's own CPU time, which other work on the machine stretches least. Bounded by `kindsAtMost`.
+/// It goes by the thread's own CPU time, which other work on the machine stretches least. Bounded by `kindsAtMost`, and by
+/// `timesCurrent`: a hash that is dearer still, of which only operators can import one, shows until its owner has logged in. So does one
+/// dearer than a new one until the first look at it.
 final class PasswordCost: Sendable {
     /// Kinds of hashes whose cost is known; of more, the dearest count.
     static let kindsAtMost = 16
+    /// How many times what a new hash costs a no may cost.
+    private static let timesCurrent: Int64 = 3
     /// Iterations of one piece of the work that evens out: a fraction of a millisecond.
     private static let piece = KeyFunction.pbkdf2(digest: .sha256, iterations: 500)
 
@@ -27,19 +31,26 @@ final class PasswordCost: Sendable {
             _ = PasswordHash.dummy.matches(password)
             note(PasswordHash.current, (Self.now - begun) / attempts)
         }
-        let target = attempts * costs.withLock { $0.values.max() ?? 0 }
+        let target = attempts * self.target
         while Self.now - begun < target { _ = Self.piece.derive([], salt: [0], count: 32) }
         return false
     }
 
     private func level(of kind: KeyFunction) -> Int64? { costs.withLock { $0[kind] } }
 
+    private var target: Int64 {
+        costs.withLock { costs in
+            min(costs.values.max() ?? 0, Self.timesCurrent * (costs[PasswordHash.current] ?? 0))
+        }
+    }
+
     /// A check of this kind took so long, in nanoseconds: an eighth of what is known of it changes.
     private func note(_ kind: KeyFunction, _ cost: Int64) {
         costs.withLock { costs in
             costs[kind] = costs[kind].map { $0 + (cost - $0) / 8 } ?? cost
-            guard costs.count > Self.kindsAtMost, let least = costs.min(by: { $0.value < $1.value }) else { return }
-            costs[least.key] = nil
+            guard costs.count > Self.kindsAtMost else { return }
+            let others = costs.filter { $0.key != PasswordHash.current }
+            if let least = others.min(by: { $0.value < $1.value }) { costs[least.key] = nil }
         }
     }
 

@@ -72,7 +72,7 @@ extension IdentityService {
         _ token: PresentedToken, _ mint: TokenMint, _ reply: @escaping Reply, showsRefresh: Bool
     ) throws(Refusal) -> IdentityReply? {
         guard mint.rotates else { return try accessOnly(token, mint) }
-        let milliseconds = WallClock.nanoseconds() / 1_000_000
+        let milliseconds = WallClock.milliseconds()
         let now = milliseconds / 1_000
         let settings = mint.settings
         let successor = FreshPair(now: now, lifetime: settings.refreshTTL)

@@ -3,7 +3,8 @@ internal import HTTP
 internal import JOSE
 internal import Transport
 
-/// One-time tickets: kept in the store, so that one is good at every gateway of it, and still when a new process has taken over.
+/// One-time tickets: kept in the store, so that one is good at every gateway of it, and still when a new process has taken over. They
+/// have lanes of their own: whoever asks for many, or shows many, keeps nobody from logging in.
 extension IdentityService {
     /// What became of a wish for a ticket.
     public enum TicketIssue: Sendable, Equatable {
@@ -29,39 +30,56 @@ extension IdentityService {
     public func issueTicket(
         for token: [UInt8], userID: String, mint: TokenMint, reply: @escaping @Sendable (TicketIssue) -> Void
     ) {
-        work(about: userID, orElse: { reply(.unavailable) }) { [self] () throws(StoreError) in
-            let now = WallClock.nanoseconds() / 1_000_000
-            let ticket = Ticket(mint.settings.signing[0])
-            guard let stored = ticket.stored(token: token, userID: userID, nowMilliseconds: now) else {
-                return reply(.unavailable)
+        let holder = SHA256().hash(Array(userID.utf8).span)
+        let now = WallClock.milliseconds()
+        if let wait = ticketMemory.begin(holder, now: now) { return reply(.full(retryAfter: Self.seconds(wait))) }
+        let done: @Sendable (TicketIssue, Int64?) -> Void = { [self] issue, fullUntil in
+            ticketMemory.ended(holder, fullUntil: fullUntil, now: now)
+            reply(issue)
+        }
+        askAboutTicket(of: holder, orElse: { done(.unavailable, nil) }) { [self] () throws(Refusal) in
+            let now = WallClock.milliseconds()
+            let ticket = Ticket(mint.ticketKeys[0], now: now)
+            guard let stored = ticket.stored(token: token, holder: holder) else { return done(.unavailable, nil) }
+            switch try asking({ store throws(StoreError) in try store.keep(stored, nowMilliseconds: now) }) {
+            case .kept: done(.issued(String(decoding: ticket.text, as: UTF8.self)), nil)
+            case .holderIsFull(let end): done(.full(retryAfter: Self.seconds(end - now)), end)
+            case .full(let end): done(.full(retryAfter: Self.seconds(end - now)), nil)
             }
-            let wait = try store.keep(stored, nowMilliseconds: now)
-            guard let wait else { return reply(.issued(String(decoding: ticket.text, as: UTF8.self))) }
-            reply(.full(retryAfter: Int(min(max((wait + 999) / 1_000, 1), Ticket.lifetime))))
         }
     }
 
-    /// Spends a ticket. A guess is known as one without the store.
-    public func spendTicket(
-        _ text: [UInt8], mint: TokenMint, reply: @escaping @Sendable (TicketOutcome) -> Void
-    ) {
-        guard let ticket = Ticket(text, keys: mint.settings.signing) else { return reply(.invalid) }
-        work(about: String(decoding: text, as: UTF8.self), orElse: { reply(.unavailable) }) {
-            [self] () throws(StoreError) in
-            let now = WallClock.nanoseconds() / 1_000_000
-            let sealed = try store.takeTicket(ticket.digest, nowMilliseconds: now)
-            reply(sealed.flatMap(ticket.open).map { .token($0) } ?? .invalid)
+    /// Spends a ticket. What cannot be good is known without the store: a guess, one that is too old, one that was shown here before.
+    public func spendTicket(_ text: [UInt8], mint: TokenMint, reply: @escaping @Sendable (TicketOutcome) -> Void) {
+        let now = WallClock.milliseconds()
+        guard let ticket = Ticket(text, keys: mint.ticketKeys, now: now) else { return reply(.invalid) }
+        let digest = ticket.digest
+        guard ticketMemory.present(digest, until: ticket.end, now: now) else { return reply(.invalid) }
+        let failed: @Sendable () -> Void = { [self] in
+            ticketMemory.forget(digest)
+            reply(.unavailable)
+        }
+        askAboutTicket(of: digest, orElse: failed) { [self] () throws(Refusal) in
+            let now = WallClock.milliseconds()
+            let found = try asking { store throws(StoreError) in try store.takeTicket(digest, nowMilliseconds: now) }
+            guard let found, let token = ticket.open(found.sealed) else { return reply(.invalid) }
+            ticketMemory.hasRoom(found.holder)
+            reply(.token(token))
         }
     }
 
-    private func work(
-        about subject: String, orElse failed: @escaping @Sendable () -> Void,
-        _ body: @escaping @Sendable () throws(StoreError) -> Void
+    private func askAboutTicket(
+        of digest: Digest256, orElse failed: @escaping @Sendable () -> Void,
+        _ body: @escaping @Sendable () throws(Refusal) -> Void
     ) {
-        let refused: Reply = { _ in failed() }
-        enqueue(about: subject, refused) { [self] () throws(Refusal) in
-            do throws(StoreError) { try body() } catch { throw refusal(for: error) }
+        enqueue(in: ticketLanes[digest], { _ in failed() }) { () throws(Refusal) in
+            try body()
             return nil
         }
+    }
+
+    /// Whole seconds, at least one and at most a ticket's lifetime.
+    private static func seconds(_ milliseconds: Int64) -> Int {
+        Int(min(max((milliseconds + 999) / 1_000, 1), Ticket.lifetime))
     }
 }

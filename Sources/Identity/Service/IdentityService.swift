@@ -48,6 +48,8 @@ public final class IdentityService: Sendable {
     static let pause = DispatchTimeInterval.milliseconds(50)
     /// Nanoseconds between two lines about the store at least.
     private static let reportInterval: Int64 = 10_000_000_000
+    /// Lanes that ask the store about tickets.
+    private static let ticketLanesAtMost = 2
     /// Seconds between two purges of what has expired in the store.
     private static let purgeInterval: Int64 = 600
     /// How many seconds a change of the password or a disabled user kills tokens of other issuers, whose life is unknown.
@@ -68,6 +70,8 @@ public final class IdentityService: Sendable {
     private let uses: KeyUseWriter
     private let entrance = WorkLane("gatehouse.identity", waitingAtMost: waitingAtMost)
     private let lanes: WorkLanes
+    let ticketLanes: WorkLanes
+    let ticketMemory = TicketMemory()
     private let purging = DispatchQueue(label: "gatehouse.purge", qos: .background)
     private let isStoreFailing = Atomic(false)
     private let lastReport = Atomic<Int64>(0)
@@ -78,6 +82,7 @@ public final class IdentityService: Sendable {
     public init(store: any IdentityStore, cores: Int, publisher: Publisher) {
         self.store = store
         lanes = WorkLanes(store.writersAtOnce)
+        ticketLanes = WorkLanes(min(store.writersAtOnce, Self.ticketLanesAtMost))
         uses = KeyUseWriter(store: store)
         usage = UsageTable(store: store)
         self.publisher = publisher
@@ -96,7 +101,6 @@ public final class IdentityService: Sendable {
     /// Runs what reads a request, which asks no store: it only decides whom the request is about.
     func enter(_ reply: @escaping Reply, _ work: @escaping Work) {
         enqueue(in: entrance, reply, work)
-        purgeNowAndThen()
     }
 
     /// Runs what asks the store about a session, an account or an agent.
@@ -105,7 +109,8 @@ public final class IdentityService: Sendable {
     }
 
     /// Runs work in its turn, or refuses it when too many wait, or when the store has kept those before it for too long.
-    private func enqueue(in lane: WorkLane, _ reply: @escaping Reply, _ work: @escaping Work) {
+    func enqueue(in lane: WorkLane, _ reply: @escaping Reply, _ work: @escaping Work) {
+        purgeNowAndThen()
         let isTaken = lane.enqueue { [self] isInTime in
             if isInTime { run(work, reply) } else { reply(.refused(.storeUnavailable)) }
         }

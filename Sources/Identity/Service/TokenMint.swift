@@ -8,6 +8,8 @@ public final class TokenMint: Sendable {
     public let settings: IdentitySettings
     /// The key set of `/.well-known/jwks.json`; `nil` when every key is a secret.
     public let jwks: [UInt8]?
+    /// What tickets are recognised by, of each signing key; the first makes them.
+    let ticketKeys: [DerivedKey]
     private let refreshVerifier: Mutex<TokenVerifier>
     private let accessVerifier: Mutex<TokenVerifier>
 
@@ -18,6 +20,7 @@ public final class TokenMint: Sendable {
         // A session that has ended by its time is not found in the store, whatever the leeway.
         accessVerifier = Mutex(
             TokenVerifier(issuers: [settings.issuer(of: "access", leeway: settings.refreshTTL)]))
+        ticketKeys = settings.signing.map { $0.derived(for: "gatehouse one-time ticket") }
         let keys = settings.signing.compactMap(\.publicJWK)
         jwks = keys.isEmpty ? nil : JSONWriter.encode(["keys": .array(keys.map { .object($0) })])
     }

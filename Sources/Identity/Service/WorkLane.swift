@@ -51,5 +51,7 @@ final class WorkLanes: Sendable {
     }
 
     /// The lane of a subject. The hash is seeded anew in each process: nobody chooses whom he shares one with.
-    subscript(subject: String) -> WorkLane { lanes[Int(UInt(bitPattern: subject.hashValue) % UInt(lanes.count))] }
+    subscript(subject: some Hashable) -> WorkLane {
+        lanes[Int(UInt(bitPattern: subject.hashValue) % UInt(lanes.count))]
+    }
 }

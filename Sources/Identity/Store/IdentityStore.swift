@@ -46,12 +46,11 @@ public protocol IdentityStore: Store {
     /// Revokes one token by its `jti` until `until`.
     func revokeToken(_ id: String, until: Int64) throws(StoreError)
 
-    /// Keeps a ticket, unless its holder has `Ticket.perUser` or all have `Ticket.ticketsAtMost`: then, in so many milliseconds, the
-    /// first of them is over.
-    func keep(_ ticket: StoredTicket, nowMilliseconds: Int64) throws(StoreError) -> Int64?
+    /// Keeps a ticket, and forgets those whose time is over.
+    func keep(_ ticket: StoredTicket, nowMilliseconds: Int64) throws(StoreError) -> TicketKeeping
 
-    /// What was sealed for the ticket with this hash, once, whoever asks; nil when there is none, or its time is over.
-    func takeTicket(_ digest: Digest256, nowMilliseconds: Int64) throws(StoreError) -> [UInt8]?
+    /// The ticket with this hash, once, whoever asks; nil when there is none, or its time is over.
+    func takeTicket(_ digest: Digest256, nowMilliseconds: Int64) throws(StoreError) -> StoredTicket?
 
     /// Every count whose period is not over.
     func usages(now: Int64) throws(StoreError) -> [Usage]
@@ -62,6 +61,16 @@ public protocol IdentityStore: Store {
 
     /// Forgets sessions, tokens, tickets, counts and revocations whose time is over.
     func purge(now: Int64) throws(StoreError)
+}
+
+/// What becomes of a ticket that is to be kept. Times are unix milliseconds.
+public enum TicketKeeping: Sendable, Equatable {
+    /// It is there.
+    case kept
+    /// Its holder has `Ticket.perUser`, of which the first is over then.
+    case holderIsFull(until: Int64)
+    /// All have `Ticket.ticketsAtMost`, of which the first is over then.
+    case full(until: Int64)
 }
 
 /// What becomes of users that are to be added.

@@ -113,7 +113,6 @@ final class AsymmetricKey: @unchecked Sendable {
         return unsafe [UInt8](UnsafeBufferPointer(start: start, count: length))
     }
 
-    /// Signs `message`; an ECDSA signature comes as DER.
     /// The private key in the form that OpenSSL writes, always the same for the same key; empty for a public one.
     var privateDER: [UInt8] {
         let count = unsafe isPrivate ? i2d_PrivateKey(pointer, nil) : 0
@@ -126,6 +125,7 @@ final class AsymmetricKey: @unchecked Sendable {
         return der
     }
 
+    /// Signs `message`; an ECDSA signature comes as DER.
     func sign(_ message: [UInt8], with algorithm: SignatureAlgorithm) -> [UInt8]? {
         defer { ERR_clear_error() }
         guard isPrivate, let context = unsafe EVP_MD_CTX_new() else { return nil }

@@ -94,11 +94,12 @@ public final class Authenticator {
     /// How many verified tokens are remembered.
     public var cacheCount: Int { cache.count }
 
-    /// Why the last token that was invalid was so: for the operator, never for the client.
-    public private(set) var invalidReason: StaticString = "not a token"
+    /// Why the token that was judged last is invalid, where it is: for the operator, never for the client.
+    public private(set) var whyInvalid: StaticString?
 
     /// Judges the value of a request's `Authorization`, nil if it has none. `now` is in seconds since 1970.
     public func authenticate(authorization: Span<UInt8>?, now: Int64) -> AuthenticationResult {
+        whyInvalid = nil
         guard let authorization, let range = BearerToken.range(in: authorization) else {
             return .refused(.credentialsMissing)
         }
@@ -107,6 +108,7 @@ public final class Authenticator {
 
     /// Judges a token that came without a scheme, in a cookie for one. An API key is no such token.
     public func authenticate(token: Span<UInt8>, now: Int64) -> AuthenticationResult {
+        whyInvalid = "not a JWT, where only one may stand"
         guard token.count > 0, !(ByteWords.hasPrefix(token, keyPrefix) && BearerToken.hasNoDot(token)) else {
             return .refused(.tokenInvalid)
         }
@@ -147,7 +149,7 @@ public final class Authenticator {
             return isStoreSilent ? .refused(.storeUnavailable) : .principal(principal)
         case .tokenFailed(.keyUnknown(let issuer, let hasKeys)): return .keyUnknown(issuer: issuer, hasKeys: hasKeys)
         case .tokenFailed(let failure):
-            if case .invalid(let reason) = failure { invalidReason = reason }
+            if case .invalid(let reason) = failure { whyInvalid = reason }
             return .refused(failure.refusal)
         case .opaque: return .unknownToken
         case .refused(let refusal): return .refused(refusal)

@@ -7,7 +7,7 @@ internal import Synchronization
 /// were seen behind the address: after a fail-over or a restored backup, places in logs and counters mean nothing any more.
 final class PostgresPool: Sendable {
     /// Connections at once.
-    static let connectionsAtMost = 8
+    static let connectionsAtMost = 10
     /// After a failed attempt to connect, the next callers get its failure for so long.
     private static let pause = Duration.milliseconds(300)
     /// How long a caller waits for a connection that others have.

@@ -170,6 +170,7 @@ enum PostgresSchema {
             ends_at_ms BIGINT NOT NULL
         );
         CREATE INDEX tickets_by_end ON gatehouse.tickets (ends_at_ms);
+        CREATE INDEX tickets_by_holder ON gatehouse.tickets (holder);
         """
 
     /// What a request may be judged by counts as a change, by triggers, so that no writer can forget it; last uses do not. Each key says at

@@ -98,11 +98,14 @@ public final class PostgresStore: IdentityStore {
             let sql = """
                 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
                     has_table_privilege('gatehouse.sessions', 'INSERT')
+                        AND has_table_privilege('gatehouse.tickets', 'DELETE')
                 FROM gatehouse.key_changes
                 """
             guard let row = try connection.query(sql).first else { throw PostgresSchema.halfMade }
             guard !row.isTrue(0) else { throw PostgresFailure("it is read only", state: "25006") }
-            guard row.isTrue(1) else { throw PostgresFailure("it may not write to gatehouse.sessions", state: "42501") }
+            guard row.isTrue(1) else {
+                throw PostgresFailure("it may not write to gatehouse.sessions or gatehouse.tickets", state: "42501")
+            }
         }
     }
 

@@ -33,6 +33,7 @@ enum SQLiteSchema {
             ends_at_ms INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX tickets_by_end ON tickets (ends_at_ms);
+        CREATE INDEX tickets_by_holder ON tickets (holder, ends_at_ms);
         """
 
     private static let apiKeys = """

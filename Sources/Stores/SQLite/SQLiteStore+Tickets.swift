@@ -4,40 +4,37 @@ public import Identity
 public import JOSE
 internal import Policy
 
-/// One-time tickets: a row each until it is used. There are few at a time, so they are counted when one more comes.
+/// One-time tickets: a row each until it is used, or its time is over.
 extension SQLiteStore {
-    /// Keeps a ticket; says how long until there is room when there are too many.
-    public func keep(_ ticket: StoredTicket, nowMilliseconds: Int64) throws(StoreError) -> Int64? {
+    /// Keeps a ticket, unless there are too many.
+    public func keep(_ ticket: StoredTicket, nowMilliseconds: Int64) throws(StoreError) -> TicketKeeping {
         try write { database in
+            try database.execute(sql: "DELETE FROM tickets WHERE ends_at_ms <= ?", arguments: [nowMilliseconds])
             let holder = Data(ticket.holder.bytes)
-            let row = try Row.fetchOne(
-                database,
-                sql: """
-                    SELECT count(*) FILTER (WHERE holder = ?1) AS own, count(*) AS others,
-                        min(ends_at_ms) FILTER (WHERE holder = ?1) AS own_end, min(ends_at_ms) AS first_end
-                    FROM tickets WHERE ends_at_ms > ?2
-                    """, arguments: [holder, nowMilliseconds])
-            let (own, all): (Int, Int) = (row?["own"] ?? 0, row?["others"] ?? 0)
-            if own >= Ticket.perUser { return (row?["own_end"] ?? nowMilliseconds) - nowMilliseconds }
-            if all >= Ticket.ticketsAtMost { return (row?["first_end"] ?? nowMilliseconds) - nowMilliseconds }
+            let own = try Row.fetchOne(
+                database, sql: "SELECT count(*) AS count, min(ends_at_ms) AS first FROM tickets WHERE holder = ?",
+                arguments: [holder])
+            if let own, own["count"] >= Ticket.perUser { return .holderIsFull(until: own["first"]) }
+            let all = try Row.fetchOne(
+                database, sql: "SELECT count(*) AS count, min(ends_at_ms) AS first FROM tickets")
+            if let all, all["count"] >= Ticket.ticketsAtMost { return .full(until: all["first"]) }
             try database.execute(
                 sql: "INSERT INTO tickets (digest, holder, sealed, ends_at_ms) VALUES (?, ?, ?, ?)",
-                arguments: [
-                    Data(ticket.digest.bytes), holder, Data(ticket.sealed), ticket.endsAtMilliseconds,
-                ])
-            return nil
+                arguments: [Data(ticket.digest.bytes), holder, Data(ticket.sealed), ticket.end])
+            return .kept
         }
     }
 
-    /// What was sealed for a ticket, which is gone then.
-    public func takeTicket(_ digest: Digest256, nowMilliseconds: Int64) throws(StoreError) -> [UInt8]? {
+    /// A ticket, which is gone then.
+    public func takeTicket(_ digest: Digest256, nowMilliseconds: Int64) throws(StoreError) -> StoredTicket? {
         try write { database in
             let row = try Row.fetchOne(
-                database, sql: "DELETE FROM tickets WHERE digest = ? RETURNING sealed, ends_at_ms",
+                database, sql: "DELETE FROM tickets WHERE digest = ? RETURNING holder, sealed, ends_at_ms",
                 arguments: [Data(digest.bytes)])
-            guard let row, row["ends_at_ms"] > nowMilliseconds else { return nil }
-            let sealed: Data = row["sealed"]
-            return [UInt8](sealed)
+            guard let row, let holder = Digest256([UInt8](row["holder"] as Data).span) else { return nil }
+            let ticket = StoredTicket(
+                digest: digest, holder: holder, sealed: [UInt8](row["sealed"] as Data), end: row["ends_at_ms"])
+            return ticket.end > nowMilliseconds ? ticket : nil
         }
     }
 }
