@@ -97,6 +97,12 @@ extension Exchange {
         finish(reusable: !closes)
     }
 
+    /// Why a token is invalid that nothing was said of.
+    var presumedInvalid: StaticString {
+        if case .refresh = endpoint { return "a refresh token that was not issued here, or not as one" }
+        return ticket == .none ? "it has not the form of a token" : "a ticket by its place, but not by its form"
+    }
+
     /// Answers from here: health, metrics, tokens, redirects.
     func answerLocally(_ local: LocalAnswer) {
         guard progress == .none, let downstream else { return }

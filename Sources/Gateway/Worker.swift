@@ -87,7 +87,8 @@ final class Worker: @unchecked Sendable {
     /// The operator is told why, which the client is not.
     func noteInvalidToken(of exchange: Exchange) {
         invalidTokens.note(
-            exchange.whyInvalid ?? "it is none", requestID: String(decoding: exchange.requestID, as: UTF8.self),
+            exchange.whyInvalid ?? exchange.presumedInvalid,
+            requestID: String(decoding: exchange.requestID, as: UTF8.self),
             now: shard.now.nanoseconds, to: troubles)
     }
 

@@ -144,6 +144,26 @@ def test_by_keyboard_alone(page):
     assert page.focused.text == "Revoke"
 
 
+def test_who_is_done_before_the_list_is_there_keeps_his_place(page, door):
+    """The button that the focus goes back to is busy until then, and a disabled one cannot have it."""
+    log_in(page)
+    choose_agent(page, "bot-5")
+    page.run(
+        """
+        const real = window.fetch;
+        window.fetch = async (...all) => {
+            if ((all[1]?.method ?? "GET") === "GET") await new Promise((done) => setTimeout(done, 1000));
+            return real(...all);
+        };
+        """
+    )
+    generate(page, "slow")
+    assert not page.find("#generate").is_enabled()
+    page.press(Keys.TAB, Keys.ENTER)
+    page.until(lambda: page.find("#key-value").get_attribute("value") == "")
+    page.until(lambda: page.focused.text == "Generate New Key")
+
+
 def test_it_goes_on_when_the_access_token_has_expired(page, door):
     log_in(page)
     choose_agent(page, "bot-3")

@@ -2,6 +2,7 @@ import Configuration
 import Dispatch
 import Glibc
 import Identity
+import JOSE
 import Policy
 import Synchronization
 import Testing
@@ -85,6 +86,30 @@ struct PostgresStoreTests {
             #expect(error?.kind == .unavailable)
             #expect(error?.message.contains("hunter2") == false)
             #expect(begun.duration(to: .now) < .seconds(10))
+        }
+    }
+
+    @Test(
+        "whatever the database's default, of many who spend a ticket at once one gets it, and the others hear that it is gone"
+    )
+    func isolation() throws {
+        _ = try open()
+        try PostgresServer.run("ALTER DATABASE \(bed.database) SET default_transaction_isolation = serializable")
+        let stores = [try open(), try open()]
+        let digest = SHA256().hash([1].span)
+        for _ in 0..<10 {
+            let ticket = StoredTicket(digest: digest, holder: digest, sealed: [1], end: 2_000)
+            #expect(try stores[0].keep(ticket, nowMilliseconds: 1_000) == .kept)
+            let outcomes = Mutex<[String]>([])
+            DispatchQueue.concurrentPerform(iterations: 8) { index in
+                let outcome: String
+                do throws(StoreError) {
+                    let found = try stores[index % 2].takeTicket(digest, nowMilliseconds: 1_000)
+                    outcome = found == nil ? "gone" : "taken"
+                } catch { outcome = "\(error)" }
+                outcomes.withLock { $0.append(outcome) }
+            }
+            #expect(outcomes.withLock(\.self).sorted() == Array(repeating: "gone", count: 7) + ["taken"])
         }
     }
 

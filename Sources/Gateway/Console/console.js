@@ -92,6 +92,14 @@
   }
 
   // Runs an action of the user: its button waits, and what goes wrong is shown.
+  // A button that is busy cannot have the focus: it gets it when it is done.
+  let nextFocus = null;
+
+  function focusOn(button) {
+    if (button.disabled) nextFocus = button;
+    else button.focus();
+  }
+
   async function act(button, work) {
     if (button.disabled) return;
     complain(null);
@@ -105,6 +113,8 @@
       complain(problem);
     } finally {
       button.disabled = false;
+      if (nextFocus === button) button.focus();
+      nextFocus = null;
     }
   }
 
@@ -275,7 +285,7 @@
   element("done").addEventListener("click", () => element("shown-key").close());
   element("shown-key").addEventListener("close", () => {
     element("key-value").value = "";
-    element("generate").focus();
+    focusOn(element("generate"));
   });
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());

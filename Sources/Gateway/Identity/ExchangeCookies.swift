@@ -52,7 +52,9 @@ extension Exchange {
             case .principal(let principal):
                 admitted(principal)
                 proceed()
-            case .refused(let refusal): refuseAfterWaiting(refusal)
+            case .refused(let refusal):
+                whyInvalid = worker.authenticator.whyInvalid
+                refuseAfterWaiting(refusal)
             case .keyUnknown(let issuer, let hasKeys): refuseAfterWaiting(keyRefusal(issuer, hasKeys))
             case .unknownToken: refuseAfterWaiting(.tokenInvalid)
             }

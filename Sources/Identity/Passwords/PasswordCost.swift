@@ -18,7 +18,7 @@ final class PasswordCost: Sendable {
     private let costs = Mutex<[KeyFunction: Int64]>([:])
 
     /// Whether the password is that of `hash`, and of somebody who may log in; no hash: of nobody. A no takes as long as the dearest
-    /// check that was seen.
+    /// check that was seen, within the bound.
     func matches(_ password: String, _ hash: PasswordHash?, mayLogIn: Bool) -> Bool {
         let begun = Self.now
         let checked = hash ?? .dummy

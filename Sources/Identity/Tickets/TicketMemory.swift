@@ -7,7 +7,9 @@ final class TicketMemory: Sendable {
     /// Tickets that are remembered as presented, and users as having enough.
     static let capacity = 4_096
     /// Tickets that one user may be waiting for.
-    static let waitingAtMost = 8
+    static let waitingAtMost = Ticket.perUser
+    /// Milliseconds for which it is remembered that a user has enough: another gateway may see them used.
+    static let memory: Int64 = 1_000
 
     private struct State {
         var presented = ExpiringSet()
@@ -40,7 +42,7 @@ final class TicketMemory: Sendable {
         state.withLock { state in
             let left = state.waiting[holder, default: 1] - 1
             state.waiting[holder] = left > 0 ? left : nil
-            if let end { _ = state.full.insert(holder, until: end, now: now) }
+            if let end { _ = state.full.insert(holder, until: min(end, now + Self.memory), now: now) }
         }
     }
 

@@ -108,14 +108,19 @@ public final class Authenticator {
 
     /// Judges a token that came without a scheme, in a cookie for one. An API key is no such token.
     public func authenticate(token: Span<UInt8>, now: Int64) -> AuthenticationResult {
-        whyInvalid = "not a JWT, where only one may stand"
+        whyInvalid = nil
         guard token.count > 0, !(ByteWords.hasPrefix(token, keyPrefix) && BearerToken.hasNoDot(token)) else {
-            return .refused(.tokenInvalid)
+            return notJWT
         }
         let judged = result(examine(token, now: now))
         // An opaque one is a credential of the header alone, also where it is remembered.
-        if case .principal(let principal) = judged, principal.kind != .jwt { return .refused(.tokenInvalid) }
+        if case .principal(let principal) = judged, principal.kind != .jwt { return notJWT }
         return judged
+    }
+
+    private var notJWT: AuthenticationResult {
+        whyInvalid = "not a JWT, where only one may stand"
+        return .refused(.tokenInvalid)
     }
 
     /// Judges a credential of any kind that somebody else presents.

@@ -9,6 +9,7 @@ enum PostgresSession {
         SET idle_in_transaction_session_timeout = '5s';
         SET search_path = pg_catalog;
         SET jit = off;
+        SET default_transaction_isolation = 'read committed';
         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
         """
 

@@ -4,7 +4,7 @@ public import JOSE
 internal import Policy
 
 /// One-time tickets: a row each until it is used, or its time is over. Each question is one statement, so that a database far away costs
-/// one way there and back.
+/// one way there and back; one that is asked twice, because its connection broke, finds the ticket gone.
 extension PostgresStore {
     /// Rows whose time is over that go with each that comes.
     private static let forgottenAtOnce = 16
@@ -50,10 +50,13 @@ extension PostgresStore {
             RETURNING encode(holder, 'base64'), encode(sealed, 'base64'), ends_at_ms
             """
         return try read { connection throws(PostgresFailure) in
-            guard let row = try connection.query(sql, [Self.text(digest.bytes)]).first,
-                let holder = Self.bytes(row.text(0)).flatMap({ Digest256($0.span) }),
+            guard let row = try connection.query(sql, [Self.text(digest.bytes)]).first else {
+                try PostgresSchema.requireWhole(connection)
+                return nil
+            }
+            guard let holder = Self.bytes(row.text(0)).flatMap({ Digest256($0.span) }),
                 let sealed = Self.bytes(row.text(1))
-            else { return nil }
+            else { throw PostgresRow.unreadable }
             let end = try row.known(row.integer(2))
             return end > nowMilliseconds ? StoredTicket(digest: digest, holder: holder, sealed: sealed, end: end) : nil
         }

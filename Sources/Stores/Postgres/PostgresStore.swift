@@ -98,6 +98,9 @@ public final class PostgresStore: IdentityStore {
             let sql = """
                 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
                     has_table_privilege('gatehouse.sessions', 'INSERT')
+                        AND has_table_privilege('gatehouse.tickets', 'SELECT')
+                        AND has_table_privilege('gatehouse.tickets', 'INSERT')
+                        AND has_table_privilege('gatehouse.tickets', 'UPDATE')
                         AND has_table_privilege('gatehouse.tickets', 'DELETE')
                 FROM gatehouse.key_changes
                 """
