@@ -282,11 +282,12 @@ public final class Server: @unchecked Sendable {
         warnOfRestart(fresh)
         known.remoteKeys = serving.providers.keys?.takeKept(of: providers.keys) ?? [:]
         configuration = fresh
-        var judges = replicas.map { Worker.authenticator($0, known) }
+        // Each worker's own: the fresh one before, the former one after, whose caches take their time to go.
+        var authenticators = replicas.map { Worker.authenticator($0, known) }
         // At one moment: what one shard issues or publishes from here on, the others know.
         Shard.holding(workers.map(\.shard)) {
             for (index, worker) in workers.enumerated() {
-                judges[index] = worker.apply(replicas[index], judges[index])
+                authenticators[index] = worker.apply(replicas[index], authenticators[index])
             }
         }
         providers.retire()

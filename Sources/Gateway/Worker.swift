@@ -116,7 +116,7 @@ final class Worker: @unchecked Sendable {
 
     /// Serves with a new configuration from the next request on. The authenticator was made before, with an empty token cache; the
     /// former one is given back, since it takes its time to go.
-    func apply(_ fresh: Serving, _ judge: Authenticator) -> Authenticator {
+    func apply(_ fresh: Serving, _ freshAuthenticator: Authenticator) -> Authenticator {
         serving = fresh
         // They would keep the old one alive until there is as much to do again.
         spareExchanges.removeAll()
@@ -124,7 +124,7 @@ final class Worker: @unchecked Sendable {
         formerCacheHits += authenticator.cacheHits
         formerCacheMisses += authenticator.cacheMisses
         let former = authenticator
-        authenticator = judge
+        authenticator = freshAuthenticator
         let old = pools
         pools = Self.makePools(for: fresh, keeping: old)
         for pool in old where !(pool.index < pools.count && pools[pool.index] === pool) {
